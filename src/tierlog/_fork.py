@@ -1,0 +1,89 @@
+"""
+One at-fork hook for everything that has locks, threads or files.
+
+It takes every lock before the fork, so that none is inherited held, and tells
+each part in the child to begin anew. Nothing here logs.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+from weakref import WeakSet
+
+
+__all__ = ["Forked", "Lock", "watch"]
+
+_PATIENCE = 1.0  # seconds: a disk that hangs must not stop a fork for ever
+
+
+class Lock(Protocol):
+    """
+    A lock that the thread which has it may take again.
+    """
+
+    def acquire(self, blocking: bool = ..., timeout: float = ...) -> bool:  # noqa: FBT001 -- the stdlib's
+        """
+        Take it.
+        """
+
+    def release(self) -> None:
+        """
+        Give it back.
+        """
+
+
+class Forked(Protocol):
+    """
+    What takes part in a fork.
+
+    Attributes:
+        fork_order: Those with the lower number are locked first; it is the
+            order in which a log call takes the locks.
+    """
+
+    fork_order: int
+
+    def fork_lock(self) -> Lock:
+        """
+        Return the lock to be held during the fork.
+        """
+
+    def after_fork_in_child(self) -> None:
+        """
+        Begin anew, with locks of one's own.
+        """
+
+
+_watched: WeakSet[Forked] = WeakSet()
+_is_registered = False
+_held: list[Lock] = []
+
+
+def watch(part: Forked) -> None:
+    """
+    Let *part* take part in every fork from now on, for as long as it lives.
+    """
+    global _is_registered  # noqa: PLW0603 -- hooks can't be taken back
+    _watched.add(part)
+    if not _is_registered and hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
+        _is_registered = True
+
+
+def _before() -> None:
+    for part in sorted(_watched, key=lambda one: one.fork_order):
+        lock = part.fork_lock()
+        if lock.acquire(timeout=_PATIENCE):
+            _held.append(lock)
+
+
+def _in_parent() -> None:
+    while _held:
+        _held.pop().release()
+
+
+def _in_child() -> None:
+    _held.clear()
+    for part in sorted(_watched, key=lambda one: one.fork_order):
+        part.after_fork_in_child()

@@ -1,0 +1,76 @@
+"""
+Stamping the current context on records, on the thread that logs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tierlog.context import Context, current
+from tierlog.exceptions import exception_data
+from tierlog.pipeline import Stamp
+from tierlog.plain import text_of
+
+
+__all__ = ["ContextFilter"]
+
+Source = Callable[[], Mapping[str, Any]]
+
+
+class ContextFilter(logging.Filter):
+    """
+    Keeps with a record what is bound where it was made, so that a queue can follow.
+
+    It belongs in front of the queue: on the ``QueueHandler``, or on the logger;
+    behind it, another thread's context would be read. It never drops a record.
+
+    Args:
+        name: As for :class:`logging.Filter`, but never used to drop: for
+            ``fileConfig`` and habit.
+
+        source: Ids from elsewhere: a callable that returns a mapping with any of
+            ``project_id``, ``build_id``, ``user_id``, ``req_id``, ``tier``,
+            ``kind`` and ``src``, for example a registry of contextvars-extras.
+            What :func:`tierlog.bind` bound fills what it leaves out.
+    """
+
+    def __init__(self, name: str = "", *, source: Source | None = None) -> None:
+        super().__init__(name)
+        self.source = source
+
+    @property
+    def is_plain(self) -> bool:
+        """
+        Whether a handler that reads the context itself needs no stamp.
+        """
+        return self.source is None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """
+        Stamp *record* and let it pass.
+        """
+        if "_tierlog" not in record.__dict__:
+            context = current() if self.source is None else self._from_source()
+            if record.exc_info or record.stack_info:
+                record._tierlog = _noted(record, context)  # noqa: SLF001 -- an attribute of ours
+            else:
+                record._tierlog = context  # noqa: SLF001
+        return True
+
+    def _from_source(self) -> Context:
+        try:
+            found = dict(self.source()) if self.source is not None else {}
+            return current().replace(found)
+        except Exception:  # noqa: BLE001 -- a log call never raises
+            return current()
+
+
+def _noted(record: logging.LogRecord, context: Context) -> Stamp:
+    try:
+        message = record.getMessage()
+    except Exception:  # noqa: BLE001 -- wrong arguments are no reason to lose a record
+        message = f"{text_of(record.msg)} {text_of(record.args)}"
+    error = record.exc_info[1] if type(record.exc_info) is tuple else None
+    return Stamp(context, message, exception_data(error) if error is not None else None, record.stack_info)

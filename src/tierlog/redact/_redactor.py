@@ -1,0 +1,233 @@
+"""
+The walk that copies a record's data to exact builtins and redacts it.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from tierlog.plain import MAX_ITEMS, key_text, unwrap
+from tierlog.redact._keys import is_sensitive
+from tierlog.redact._text import TextRedactor
+
+
+__all__ = ["Copier", "Redactor"]
+
+_MAX_DEPTH = 100
+_REMEMBERED = 8_192  # entries in each memory of what is clean
+_REMEMBERED_CHARS = 64
+_AS_THEY_ARE = frozenset([int, bool, type(None)])
+_TOO_DEEP = "[TOO DEEP]"
+_CYCLE = "[CYCLE]"
+_TRUNCATED = "[TRUNCATED]"
+_WITHHELD = "[WITHHELD]"
+_KEY_MARK = "[REDACTED:key]"
+
+_Parents = tuple[int, ...]
+
+
+class Copier:
+    """
+    Copies values to exact builtins and hides nothing: what ``redact="off"`` means.
+    """
+
+    def __init__(self) -> None:
+        self._clean_keys: set[str] = set()
+        self._clean_texts: set[str] = set()
+
+    def text(self, text: str) -> str:
+        """
+        Return *text* as it may be written.
+        """
+        return text
+
+    def data(self, value: Any) -> Any:
+        """
+        Return a copy of *value* of exact builtins, whatever it is.
+
+        It never raises, never changes *value* and ends: cycles, depth beyond
+        100 and items beyond 300 000 are cut and marked.
+        """
+        try:
+            return self._dict(value.copy(), (), [MAX_ITEMS]) if type(value) is dict else self._value(value, (), [MAX_ITEMS])
+        except RecursionError:  # the caller's own stack is nearly full
+            return _TOO_DEEP
+
+    def counts(self) -> dict[str, int]:
+        """
+        Return how many secrets were hidden, by rule.
+        """
+        return {}
+
+    def is_sensitive(self, name: str) -> bool:  # noqa: ARG002 -- the interface of a redactor
+        """
+        Tell whether the value of a field called *name* is hidden.
+        """
+        return False
+
+    def _value(self, value: Any, parents: _Parents, room: list[int]) -> Any:
+        cls = type(value)
+        if cls is str:
+            return self.text(value)
+        if cls in _AS_THEY_ARE or (cls is float and math.isfinite(value)):
+            return value
+        if id(value) in parents:
+            return _CYCLE
+        if len(parents) >= _MAX_DEPTH:
+            return _TOO_DEEP
+        inner = unwrap(value)
+        within = (*parents, id(value))
+        if type(inner) is dict:
+            return self._dict(inner, within, room)
+        if type(inner) is list:
+            return self._list(inner, within, room)
+        return self.text(inner) if type(inner) is str else inner
+
+    def _dict(self, own: dict[Any, Any], parents: _Parents, room: list[int]) -> dict[str, Any]:
+        """
+        Copy *own*, which nobody else has, in place if its keys may stay.
+        """
+        clean_keys, clean_texts = self._clean_keys, self._clean_texts
+        for key, value in own.items():
+            if key not in clean_keys or type(key) is not str:
+                return self._rekeyed(own, parents, room)
+            cls = type(value)
+            if cls is str:
+                if value not in clean_texts:
+                    own[key] = self.text(value)
+            elif cls not in _AS_THEY_ARE:
+                own[key] = self._value(value, parents, room)
+        room[0] -= len(own)
+        return own if room[0] >= 0 else _shortened(own, room)
+
+    def _rekeyed(self, given: dict[Any, Any], parents: _Parents, room: list[int]) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for key, value in given.items():
+            if room[0] <= 0:
+                out["_truncated"] = _TRUNCATED
+                break
+            room[0] -= 1
+            name = key_text(key)
+            hides = self.is_sensitive(name) and not (value is None or value is True or value is False or value == "")
+            clean = self.text(name)
+            if clean == name and not hides and len(name) <= _REMEMBERED_CHARS and not self.is_sensitive(name):
+                self._remember(self._clean_keys, name)
+            out[_free(out, clean)] = self._hidden(value) if hides else self._value(value, parents, room)
+        return out
+
+    def _list(self, own: list[Any], parents: _Parents, room: list[int]) -> list[Any]:
+        out = []
+        for value in own:
+            if room[0] <= 0:
+                out.append(_TRUNCATED)
+                break
+            room[0] -= 1
+            out.append(self._value(value, parents, room))
+        return out
+
+    def _hidden(self, value: Any) -> str:  # noqa: ARG002 -- the interface of a redactor
+        return _KEY_MARK
+
+    def _remember(self, memory: set[str], text: str) -> None:
+        if len(memory) >= _REMEMBERED:
+            memory.clear()
+        memory.add(text)
+
+
+class Redactor(Copier):
+    """
+    Hides secrets in texts and in data.
+
+    Safe to share between threads. A text that can't be looked at because the
+    redaction itself fails is withheld, never passed on.
+
+    Args:
+        keys: More names of fields whose value is hidden, in any case style.
+
+        allow_keys: Names of fields whose value stays, whatever they look like.
+    """
+
+    def __init__(self, *, keys: Iterable[str] = (), allow_keys: Iterable[str] = ()) -> None:
+        super().__init__()
+        self._keys = frozenset(map(_flat, keys))
+        self._allowed = frozenset(map(_flat, allow_keys))
+        self._counts: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._texts = TextRedactor(self._count)
+        self._sensitive: dict[str, bool] = {}
+
+    def text(self, text: str) -> str:
+        """
+        Return *text* with every secret in it replaced by ``[REDACTED:rule]``.
+
+        >>> Redactor().text("password=hunter2 for bob")
+        'password=[REDACTED:password] for bob'
+        """
+        if text in self._clean_texts:
+            return text
+        try:
+            if self._texts.is_clean(text):
+                if len(text) <= _REMEMBERED_CHARS:
+                    self._remember(self._clean_texts, text)
+                return text
+            return self._texts.hide(text)
+        except Exception:  # noqa: BLE001 -- not looked at means not written
+            self._count("withheld")
+            return _WITHHELD
+
+    def is_sensitive(self, name: str) -> bool:
+        """
+        Tell whether the value of a field called *name* is hidden.
+        """
+        known = self._sensitive.get(name)
+        if known is None:
+            flat = _flat(name)
+            known = flat not in self._allowed and (flat in self._keys or is_sensitive(name))
+            if len(self._sensitive) >= _REMEMBERED:
+                self._sensitive.clear()
+            if len(name) <= _REMEMBERED_CHARS:
+                self._sensitive[name] = known
+        return known
+
+    def counts(self) -> dict[str, int]:
+        """
+        Return how many secrets were hidden, by rule; ``key`` for those hidden
+        for the name of their field, ``withheld`` for texts not looked at.
+        """
+        with self._lock:
+            return dict(self._counts)
+
+    def _hidden(self, value: Any) -> str:  # noqa: ARG002
+        self._count("key")
+        return _KEY_MARK
+
+    def _count(self, rule: str) -> None:
+        with self._lock:
+            self._counts[rule] = self._counts.get(rule, 0) + 1
+
+
+def _flat(name: str) -> str:
+    return "".join(char for char in name.lower() if char.isalnum())
+
+
+def _free(taken: dict[str, Any], name: str) -> str:
+    """
+    Return *name*, or with a number behind it if it is *taken*.
+    """
+    if name not in taken:
+        return name
+    number = 2
+    while f"{name}~{number}" in taken:
+        number += 1
+    return f"{name}~{number}"
+
+
+def _shortened(own: dict[str, Any], room: list[int]) -> dict[str, Any]:
+    for key in list(own)[room[0] :]:
+        del own[key]
+    own["_truncated"] = _TRUNCATED
+    room[0] = 0
+    return own

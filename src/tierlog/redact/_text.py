@@ -1,0 +1,110 @@
+"""
+Hiding secrets in one text.
+
+A short look at single characters tells most texts clean; only what is left is
+compared with the rules' literals, and only the rules whose literal is there run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from tierlog.redact._rules import RULES, Rule
+
+
+__all__ = ["MAX_CHARS", "TextRedactor"]
+
+MAX_CHARS = 1_048_576
+"""Longest text that is looked at; what follows is cut off, marked as such."""
+
+_SHORTEST = 5  # "pwd=x"
+_TOKEN_SHORTEST = 16
+_UNSAFE_TAIL = 16_384  # a secret that the cut went through can't be longer
+_TRUNCATED = "[TRUNCATED]"
+
+_PEM_BEGIN = re.compile(
+    r"-----BEGIN (?P<label>(?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?)-----|PuTTY-User-Key-File-[0-9]"
+)
+
+
+class TextRedactor:
+    """
+    Replaces what *rules* find by their mark.
+
+    Args:
+        rules: What to look for, in order.
+
+        count: Called with the name of a rule for each secret hidden.
+    """
+
+    def __init__(self, count: Callable[[str], None], rules: Sequence[Rule] = RULES) -> None:
+        self._count = count
+        folded = [rule for rule in rules if rule.folded]
+        exact = [rule for rule in rules if not rule.folded]
+        self._rules = (*exact, *folded)
+        self._by_sign = tuple((sign, tuple(_literals(exact, sign))) for sign in ("-", "_", ".", ":", ""))
+        self._folded_literals = tuple(dict.fromkeys(text for rule in folded for text in rule.literals))
+
+    def is_clean(self, text: str) -> bool:
+        """
+        Tell, without running a pattern, that *text* holds no secret.
+        """
+        if len(text) < _SHORTEST:
+            return True
+        if len(text) >= _TOKEN_SHORTEST:
+            for sign, literals in self._by_sign:
+                if sign in text:
+                    for literal in literals:
+                        if literal in text:
+                            return False
+        if "=" in text or ":" in text or ("asic " in text or "earer" in text):
+            lower = text.lower()
+            for literal in self._folded_literals:
+                if literal in lower:
+                    return False
+        return True
+
+    def hide(self, text: str) -> str:
+        """
+        Return *text* with every secret in it replaced.
+        """
+        is_cut = len(text) > MAX_CHARS
+        if is_cut:
+            text = text[:MAX_CHARS]
+        if "-----BEGIN " in text or "PuTTY-User-Key-File-" in text:
+            text = self._hide_pem(text)
+        lower = text.lower()
+        for rule in self._rules:
+            if any(literal in (lower if rule.folded else text) for literal in rule.literals):
+                text = self._apply(rule, text)
+        return text[:-_UNSAFE_TAIL] + _TRUNCATED if is_cut else text
+
+    def _apply(self, rule: Rule, text: str) -> str:
+        def replace(match: re.Match[str]) -> str:
+            group = next((name for name in ("secret", "quoted", "bare") if match.re.groupindex.get(name) and match[name]), 0)
+            secret = match[group]
+            if secret.startswith("[REDACTED:") or (rule.accepts and not rule.accepts(secret)):
+                return match[0]
+            self._count(rule.name)
+            start, end = match.start(group) - match.start(), match.end(group) - match.start()
+            return f"{match[0][:start]}[REDACTED:{rule.name}]{match[0][end:]}"
+
+        return rule.pattern.sub(replace, text)
+
+    def _hide_pem(self, text: str) -> str:
+        parts, position = [], 0
+        while begin := _PEM_BEGIN.search(text, position):
+            parts += [text[position : begin.start()], "[REDACTED:private-key]"]
+            self._count("private-key")
+            end = f"-----END {begin['label']}-----" if begin["label"] else "Private-MAC:"
+            found = text.find(end, begin.end())
+            # A block that doesn't end hides the rest: its body has no mark of its own.
+            position = len(text) if found < 0 else found + len(end)
+        return "".join([*parts, text[position:]])
+
+
+def _literals(rules: Sequence[Rule], sign: str) -> list[str]:
+    signs = "-_.:"
+    own = [text for rule in rules for text in rule.literals if next((char for char in signs if char in text), "") == sign]
+    return [*own, "-----BEGIN ", "PuTTY-User-Key-File-"] if sign == "-" else list(dict.fromkeys(own))

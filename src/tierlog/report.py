@@ -1,0 +1,55 @@
+"""
+What tierlog has to say about itself: to standard error, and never too often.
+
+It doesn't go through :mod:`logging`, which would lead back here.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+
+__all__ = ["Reporter", "emergency", "report"]
+
+_STDERR = 2
+
+
+class Reporter:
+    """
+    Writes each kind of message at most once in *interval* **seconds**.
+    """
+
+    def __init__(self, interval: float = 10.0) -> None:
+        self._interval = interval
+        self._lock = threading.Lock()
+        self._last: dict[str, float] = {}
+        self._held_back: dict[str, int] = {}
+
+    def __call__(self, kind: str, message: str) -> None:
+        """
+        Write *message*, unless one of the same *kind* was written just now.
+        """
+        now = time.monotonic()
+        with self._lock:
+            if now - self._last.get(kind, -self._interval) < self._interval:
+                self._held_back[kind] = self._held_back.get(kind, 0) + 1
+                return
+            self._last[kind] = now
+            more = self._held_back.pop(kind, 0)
+        emergency(f"tierlog: {message}{f' ({more} more like this)' if more else ''}\n".encode("utf-8", "backslashreplace"))
+
+
+report = Reporter()
+"""The process's reporter."""
+
+
+def emergency(data: bytes) -> None:
+    """
+    Write *data* to standard error, if there is one; never raise.
+    """
+    try:
+        os.write(_STDERR, data)
+    except OSError:
+        return

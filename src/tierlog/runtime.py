@@ -1,0 +1,139 @@
+"""
+Joining the parts, and what is said to all of them at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tierlog.errors import ConfigError
+from tierlog.filter import ContextFilter
+from tierlog.handler import TierHandler, handlers
+from tierlog.metrics import merged, prometheus_text
+from tierlog.options import check_names, seconds
+from tierlog.record import install_record_factory
+from tierlog.segments import Recovered, SegmentSink, recover_segments
+from tierlog.settings import HANDLER_OPTIONS, OWN_OPTIONS, from_environment, parse
+
+
+__all__ = ["configure", "flush", "prometheus", "recover", "shutdown", "stats"]
+
+_configured: list[TierHandler] = []
+
+
+def configure(**options: Any) -> TierHandler:
+    """
+    Set logging up in one line: a :class:`tierlog.TierHandler` on the root logger.
+
+    Options that aren't given are taken from the environment, from ``TIERLOG_``
+    and the option's name in capitals, for example ``TIERLOG_ROOT``. Called again,
+    it puts a new handler in the place of its last one; nothing is lost meanwhile.
+
+    Args:
+        options: ``level`` (``INFO``) of the root logger; ``instance_name``,
+            ``instance_id``, ``default_tier``, ``redact``, ``exc_locals`` and
+            ``process_events`` (on) as for :class:`tierlog.TierHandler`;
+            ``fast_records`` (on): whether :mod:`logging` makes its records of
+            :class:`tierlog.record.FastRecord`; and either ``sink``, as for the
+            handler, or the options of :class:`tierlog.segments.SegmentSink`,
+            such as ``root``.
+
+    Returns:
+        The handler.
+
+    Raises:
+        ConfigError: An option can't work; nothing has changed then.
+    """
+    given = {**from_environment(os.environ), **options}
+    _check_names(given)
+    settings = parse(given)
+    handler = TierHandler(sink=settings.sink, **settings.handler)
+    handler.addFilter(ContextFilter())
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(settings.level)
+    if settings.fast_records:
+        install_record_factory()
+    before, _configured[:] = list(_configured), [handler]
+    for one in before:
+        root.removeHandler(one)
+        one.close()
+    return handler
+
+
+def _check_names(given: Mapping[str, Any]) -> None:
+    own = [*OWN_OPTIONS, *HANDLER_OPTIONS]
+    for name in given:
+        if name not in own:
+            check_names("", {name: None}, SegmentSink, more=own)
+
+
+def stats() -> dict[str, Any]:
+    """
+    Return the counters of all handlers of this process, added up.
+
+    ``accepted`` is ``written`` plus all of ``dropped``, which counts by reason;
+    ``shipped``, ``pending`` and ``failed`` count segments; ``redactions`` count by
+    rule, ``rerouted`` by reason; ``truncated``, ``sync_failures``, ``segments``
+    by state, ``torn_lines`` and ``last_error``.
+    """
+    return merged(handler.stats() for handler in handlers())
+
+
+def prometheus() -> str:
+    """
+    Return :func:`stats` in Prometheus' text form.
+    """
+    return prometheus_text(stats())
+
+
+def flush() -> None:
+    """
+    Bring every buffered line to where it belongs.
+    """
+    for handler in handlers():
+        handler.flush()
+
+
+def shutdown(timeout: float = 5.0) -> None:
+    """
+    Finish all segments, as :func:`logging.shutdown` does at exit.
+
+    What is logged later is kept all the same.
+
+    Args:
+        timeout: **Seconds**; handlers that aren't closed by then stay as they
+            are: no line of theirs is lost, recovery finishes their segments.
+    """
+    end = time.monotonic() + seconds("timeout", timeout)
+    for handler in handlers():
+        if time.monotonic() > end:
+            return
+        handler.close()
+
+
+def recover(root: str | os.PathLike[str] = "logs", **options: Any) -> Recovered:
+    """
+    Finish what processes that were killed left behind, as a start does.
+
+    Segments that a live process has open are left alone. It may be killed itself
+    and run again.
+
+    Args:
+        root: The folder of the segments.
+
+        options: Options of the sink; only their names are checked.
+
+    Raises:
+        ConfigError: There is no such folder, or no such option.
+    """
+    check_names("", options, SegmentSink)
+    folder = Path(root)
+    if not folder.is_dir():
+        raise ConfigError("root", f"there's no folder {str(folder)!r}")
+    return recover_segments(folder.absolute())

@@ -1,0 +1,286 @@
+"""
+Ways to put lines into an open file.
+
+Both survive the process being killed once :meth:`write` has returned: the bytes
+are the kernel's by then.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+from pathlib import Path
+from typing import Protocol
+
+from tierlog._platform import OPEN_APPEND, OPEN_PLAIN, forget_lock, lock_exclusive, lock_shared, sync_data
+
+
+__all__ = ["AppendFile", "MappedFile", "SegmentFile", "open_file"]
+
+_FIRST_WINDOW = 65_536
+_LARGEST_WINDOW = 1_048_576
+_ATTEMPTS = 100
+
+_write = os.write
+
+
+class SegmentFile(Protocol):
+    """
+    An open segment.
+
+    Attributes:
+        size: Bytes of lines in it, as far as this process knows.
+
+        is_torn: Whether a part of a line is left in it that couldn't be taken back.
+    """
+
+    size: int
+    is_torn: bool
+
+    def write(self, line: bytes, /) -> None:
+        """
+        Append *line*, whole or not at all.
+
+        Raises:
+            OSError: It wasn't.
+        """
+
+    def sync(self) -> None:
+        """
+        Force what was written to the disk.
+        """
+
+    def is_empty(self) -> bool:
+        """
+        Tell whether there's no line in the file, of whichever process.
+        """
+
+    def is_alone(self) -> bool:
+        """
+        Tell, of a shared file, whether no other process has it open; the shared
+        lock is lost, so the file must be closed next.
+        """
+
+    def close(self) -> None:
+        """
+        Cut what isn't lines, and give up the lock.
+        """
+
+    def abandon(self) -> None:
+        """
+        Close in a forked child: the file and its lock are the parent's.
+        """
+
+
+def open_file(path: Path, *, is_shared: bool, is_mapped: bool, is_new: bool = True) -> SegmentFile | None:
+    """
+    Open and lock the segment at *path*.
+
+    Args:
+        path: The file.
+
+        is_shared: Whether other processes may write it, too.
+
+        is_mapped: Whether to write it through a mapping; never if shared.
+
+        is_new: Whether to make it if it isn't there.
+
+    Returns:
+        None if it isn't there and not *is_new*, or somebody else has its lock.
+
+    Raises:
+        OSError: It couldn't be opened.
+    """
+    mapped = is_mapped and not is_shared
+    flags = (OPEN_PLAIN if mapped else OPEN_APPEND) | (os.O_CREAT if is_new else 0)
+    for _ in range(_ATTEMPTS):
+        try:
+            fd = os.open(path, flags, 0o666)
+        except FileNotFoundError:
+            if is_new:
+                raise
+            return None
+        if not (lock_shared if is_shared else lock_exclusive)(fd):
+            os.close(fd)
+            return None
+        status = os.fstat(fd)
+        if status.st_nlink:  # nobody took it away between opening and locking
+            return MappedFile(fd, status.st_size) if mapped else AppendFile(path, fd, status.st_size, is_shared=is_shared)
+        os.close(fd)
+    raise OSError(errno.EBUSY, "is taken away as soon as it is made", str(path))
+
+
+class AppendFile:
+    """
+    One ``write`` to a file opened with ``O_APPEND`` for each line.
+    """
+
+    __slots__ = ("_fd", "_is_shared", "_path", "is_torn", "size")
+
+    def __init__(self, path: Path, fd: int, size: int, *, is_shared: bool) -> None:
+        self._path = path
+        self._fd = fd
+        self._is_shared = is_shared
+        self.is_torn = False
+        self.size = size
+
+    def write(self, line: bytes) -> None:
+        """
+        Append *line*, whole or not at all.
+        """
+        written = _write(self._fd, line)
+        self.size += written
+        if written != len(line):
+            self._complete(line, written)
+
+    def _complete(self, line: bytes, written: int) -> None:
+        """
+        Append the rest of a line of which only a part fitted, or take the part back.
+        """
+        try:
+            if self._is_shared:  # the rest might not stand behind the part
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+            rest = _write(self._fd, line[written:])
+            self.size += rest
+            written += rest
+            if written != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+        except OSError:
+            self.size -= written
+            try:
+                self._take_back(written)
+            except OSError:
+                self.is_torn = True
+            raise
+
+    def _take_back(self, count: int) -> None:
+        end = os.lseek(self._fd, 0, os.SEEK_CUR)
+        if not self._is_shared:
+            os.ftruncate(self._fd, end - count)
+            return
+        # Others may have appended behind it by now: blanks before a line leave
+        # that line valid, where cutting would take it away.
+        plain = os.open(self._path, OPEN_PLAIN)
+        try:
+            os.pwrite(plain, b" " * count, end - count)
+        finally:
+            os.close(plain)
+
+    def sync(self) -> None:
+        """
+        Force what was written to the disk.
+        """
+        sync_data(self._fd)
+
+    def is_empty(self) -> bool:
+        """
+        Tell whether there's no line in the file.
+        """
+        return os.fstat(self._fd).st_size == 0
+
+    def is_alone(self) -> bool:
+        """
+        Tell whether no other process has the file open.
+        """
+        return lock_exclusive(self._fd)
+
+    def close(self) -> None:
+        """
+        Give up the lock and close.
+        """
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def abandon(self) -> None:
+        """
+        Close in a forked child.
+        """
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            forget_lock(fd)
+
+
+class MappedFile:
+    """
+    Lines copied into a shared mapping of the file.
+
+    The space ahead is filled with newlines before it is mapped, so that a full
+    disk is an error here and not a signal later, and so that every reader who
+    skips empty lines can read the file while it grows.
+    """
+
+    __slots__ = ("_base", "_end", "_fd", "_filled", "_map", "_window", "is_torn", "size")
+
+    def __init__(self, fd: int, size: int) -> None:
+        self._fd = fd
+        self.is_torn = False
+        self.size = size
+        self._filled = size
+        self._window = _FIRST_WINDOW
+        self._base = 0
+        self._end = 0
+        self._map: mmap.mmap | None = None
+
+    def write(self, line: bytes) -> None:
+        """
+        Append *line*, whole or not at all.
+        """
+        start = self.size
+        end = start + len(line)
+        if end > self._end:
+            self._grow(end)
+        # The size moves first: an exception between the two statements leaves
+        # newlines behind, and never the rest of one line after another.
+        self.size = end
+        self._map[start - self._base : end - self._base] = line  # type: ignore[index]
+
+    def _grow(self, needed: int) -> None:
+        base = self.size - self.size % mmap.ALLOCATIONGRANULARITY
+        end = max(needed, self.size + self._window)
+        filler = b"\n" * (end - self._filled)
+        while self._filled < end:
+            self._filled += os.pwrite(self._fd, filler[: end - self._filled], self._filled)
+        window = mmap.mmap(self._fd, end - base, offset=base)
+        if self._map is not None:
+            self._map.close()
+        self._map, self._base, self._end = window, base, end
+        self._window = min(self._window * 2, _LARGEST_WINDOW)
+
+    def sync(self) -> None:
+        """
+        Force what was written to the disk.
+        """
+        sync_data(self._fd)
+
+    def is_empty(self) -> bool:
+        """
+        Tell whether there's no line in the file.
+        """
+        return self.size == 0
+
+    def is_alone(self) -> bool:
+        """
+        A mapped file is never shared.
+        """
+        return True
+
+    def close(self) -> None:
+        """
+        Cut the filler, give up the lock and close.
+        """
+        if self._fd >= 0:
+            os.ftruncate(self._fd, self.size)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """
+        Close in a forked child.
+        """
+        if self._map is not None:
+            self._map.close()
+            self._map = None
+        fd, self._fd, self._end = self._fd, -1, 0
+        if fd >= 0:
+            forget_lock(fd)

@@ -1,0 +1,161 @@
+"""
+One segment of this process, from its first line to its last.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from tierlog.envelope import Route
+from tierlog.layout import Place, local_path
+from tierlog.segments._files import SegmentFile, open_file
+from tierlog.segments._journal import Journal
+
+
+__all__ = ["Segment"]
+
+
+class Segment:
+    """
+    A segment that lines are written to; parked when its file is closed meanwhile.
+
+    Not safe to share between threads, but for :meth:`sync`.
+
+    Attributes:
+        route: What its lines are about.
+
+        due: Monotonic time at which it ends.
+
+        used: Monotonic time of its last line.
+
+        writes: How often this process wrote to its file.
+
+        buffer: Lines not yet in its file.
+
+        buffered: Bytes of them.
+    """
+
+    __slots__ = ("_file", "_journal", "_root", "_sync_lock", "_synced", "buffer", "buffered", "due", "place", "route", "used", "writes")
+
+    def __init__(self, root: Path, journal: Journal, route: Route, place: Place, due: float) -> None:
+        self._root = root
+        self._journal = journal
+        self._file: SegmentFile | None = None
+        self._sync_lock = threading.Lock()
+        self._synced = 0
+        self.route = route
+        self.place = place
+        self.due = due
+        self.used = 0.0
+        self.writes = 0
+        self.buffer: list[bytes] = []
+        self.buffered = 0
+
+    @property
+    def is_shared(self) -> bool:
+        """
+        Whether other processes may write it, too: a build's or deploy's file.
+        """
+        return self.place.instance is None
+
+    @property
+    def size(self) -> int:
+        """
+        Bytes of lines, buffered ones included.
+        """
+        return (self._file.size if self._file is not None else 0) + self.buffered
+
+    @property
+    def is_torn(self) -> bool:
+        """
+        Whether a part of a line is left in the file: recovery will take it out.
+        """
+        return self._file is not None and self._file.is_torn
+
+    def open(self, *, is_mapped: bool, is_new: bool) -> bool:
+        """
+        Open and lock the file.
+
+        Args:
+            is_mapped: Whether to write it through a mapping.
+
+            is_new: Whether to make it.
+
+        Returns:
+            Whether it is open now; if not, somebody else has it, or has
+            finished it.
+
+        Raises:
+            OSError: It can't be opened.
+        """
+        path = self._root / local_path(self.place)
+        self._journal.note(self.place)
+        try:
+            self._file = open_file(path, is_shared=self.is_shared, is_mapped=is_mapped, is_new=is_new)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open_file(path, is_shared=self.is_shared, is_mapped=is_mapped, is_new=is_new)
+        if self._file is None:
+            return False
+        self._journal.note(self.place)  # a neighbour may have finished it in between
+        return True
+
+    def write(self, line: bytes) -> None:
+        """
+        Append *line* to the file.
+
+        Raises:
+            OSError: It wasn't appended; no part of it is left.
+        """
+        self._file.write(line)  # type: ignore[union-attr] -- the hot path: open by contract
+        self.writes += 1
+
+    def sync(self, ticket: int) -> None:
+        """
+        Wait until the first *ticket* writes are on the disk. One call for the disk
+        serves all who wait.
+
+        Raises:
+            OSError: They may not be.
+        """
+        with self._sync_lock:
+            if self._synced < ticket and self._file is not None:
+                writes = self.writes
+                self._file.sync()
+                self._synced = writes
+
+    def park(self) -> None:
+        """
+        Close the file, to be opened again for the next line.
+        """
+        with self._sync_lock:
+            file, self._file = self._file, None
+            if file is not None:
+                if self._synced:
+                    file.sync()
+                file.close()
+
+    def finish(self) -> None:
+        """
+        Close the file for good, and take it away if it holds nothing.
+
+        Raises:
+            OSError: It couldn't be closed as it should; recovery will mend it.
+        """
+        file = self._file
+        is_torn = self.is_torn
+        is_last = file is None or not self.is_shared or file.is_alone()
+        if file is not None and is_last and file.is_empty():
+            (self._root / local_path(self.place)).unlink(missing_ok=True)
+        self.park()
+        if is_last and not is_torn and not (file is None and self.is_shared):
+            self._journal.forget(self.place)
+
+    def abandon(self) -> None:
+        """
+        Let go of the file in a forked child.
+        """
+        if self._file is not None:
+            self._file.abandon()
+            self._file = None

@@ -1,0 +1,373 @@
+"""
+Lines into rotating segments that survive a kill.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from weakref import ref
+
+from tierlog import _fork
+from tierlog.envelope import ID_FORMATS, Route, line_ms
+from tierlog.errors import ConfigError
+from tierlog.layout import Place, local_path
+from tierlog.options import choice, count, seconds, size
+from tierlog.report import emergency, report
+from tierlog.segments._journal import Journal
+from tierlog.segments._policy import Policy
+from tierlog.segments._recover import recover_segments
+from tierlog.segments._segment import Segment
+from tierlog.typing import Commit
+
+
+__all__ = ["SegmentSink"]
+
+_SHARED_TIERS = frozenset(["build", "deploy"])
+_BATCH_BYTES = 65_536
+_OPEN_ATTEMPTS = 100
+_OPEN_PAUSE = 0.002  # seconds; a neighbour mends the file at this moment
+_FULL = frozenset([errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)])
+
+
+class SegmentSink:
+    """
+    Rotating NDJSON files below one root, one place per tier, id and day.
+
+    Safe to share between threads and handlers; a forked child begins its own
+    segments. What processes that were killed left behind is mended first.
+
+    Times are in **seconds** and sizes in bytes; ``"1h"`` and ``"16MiB"`` are
+    taken too.
+
+    Args:
+        root: The folder; made if it isn't there.
+
+        durability: ``process``: a line survives SIGKILL once the call returned.
+            ``batch``: up to *flush_interval* may be lost, errors flush at once.
+            ``disk``: a line survives power loss once the call returned.
+
+        writer: ``append``: one ``write`` per line. ``mmap``: a copy into a
+            mapping of the file, cheaper and as safe; the file ends in newlines
+            while it is open.
+
+        max_bytes: A segment ends before it is larger.
+
+        max_age: A segment ends after this.
+
+        max_open_segments: More are closed, least recently used first, and
+            continued when their next line comes.
+
+        id_format: ``ulid`` or ``slug``: which ids may become parts of a path.
+
+        build_idle: A build's file ends when no line came for this long.
+
+        flush_interval: See *durability*.
+
+        monotonic: Returns seconds, as :func:`time.monotonic` does.
+
+    Attributes:
+        recovered: What the mending did.
+
+    Raises:
+        ConfigError: An option can't work, or the root can't be written.
+    """
+
+    fork_order = 1
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str] = "logs",
+        *,
+        durability: str = "process",
+        writer: str = "append",
+        max_bytes: int | str = 16_777_216,
+        max_age: float | str = 3600.0,
+        max_open_segments: int = 256,
+        id_format: str = "ulid",
+        build_idle: float | str = 900.0,
+        flush_interval: float | str = 0.2,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.root = Path(root).absolute()
+        self.durability = choice("sink.durability", durability, ("process", "batch", "disk"))
+        self.writer = choice("sink.writer", writer, ("append", "mmap"))
+        self.id_format = choice("sink.id_format", id_format, ID_FORMATS)
+        self._policy = Policy(
+            size("sink.max_bytes", max_bytes, least=1),
+            seconds("sink.max_age", max_age, least=0.001),
+            seconds("sink.build_idle", build_idle, least=0.001),
+        )
+        self._max_open = count("sink.max_open_segments", max_open_segments)
+        self._flush_interval = seconds("sink.flush_interval", flush_interval, least=0.001)
+        self._monotonic = monotonic
+        self._journal = Journal(self.root)
+        self._is_closed = False
+        self._begin_anew()
+        self._keep = {"process": self._keep_now, "batch": self._keep_later, "disk": self._keep_synced}[durability]
+        _check_writable(self.root)
+        self.recovered = recover_segments(self.root)
+        _fork.watch(self)
+
+    def write(self, event_line: bytes, route: Route) -> Commit | None:
+        """
+        Append the line to the segment of its *route*.
+
+        Raises:
+            OSError: The disk didn't take it; no part of it is left.
+        """
+        lock = self._lock
+        lock.acquire()
+        try:
+            now = self._monotonic()
+            segment = self._open.get(route.key)
+            if segment is None or now >= segment.due or self._is_full(segment, event_line):
+                segment = self._turn(segment, route, event_line, now)
+            segment.used = now
+            return self._keep(segment, event_line)
+        finally:
+            lock.release()
+
+    def end_build(self, build_id: str) -> None:
+        """
+        Finish the files of a build: no more lines of it are expected here.
+        """
+        with self._lock:
+            for segment in self._all():
+                if segment.is_shared and segment.place.id == build_id:
+                    self._finish(segment)
+
+    def sweep(self) -> None:
+        """
+        Finish the segments whose time is over, and write what is buffered.
+
+        A thread does so by itself; this is for those who control the clock.
+        """
+        with self._lock:
+            now = self._monotonic()
+            for segment in self._all():
+                if self._policy.is_over(now, segment.due, segment.used, is_shared=segment.is_shared):
+                    self._finish(segment)
+                else:
+                    self._write_buffer(segment)
+
+    def flush(self) -> None:
+        """
+        Bring every buffered line to its file.
+        """
+        with self._lock:
+            for segment in self._all():
+                self._write_buffer(segment)
+
+    def close(self) -> None:
+        """
+        Finish every segment, and stop the thread.
+
+        A line written after this is kept: in a new segment, by appending.
+        """
+        self._wake.set()
+        with self._lock:
+            self._is_closed = True
+            for segment in self._all():
+                self._finish(segment)
+
+    def stats(self) -> Mapping[str, Any]:
+        """
+        Return the segments ``open``, ``finished`` and ``recovered``, the
+        ``torn_lines`` of those, and ``dropped``: by reason, the lines lost after
+        :meth:`write` had taken them.
+        """
+        with self._lock:
+            return {
+                "segments": {
+                    "open": len(self._open),
+                    "finished": self._finished,
+                    "recovered": self.recovered.segments,
+                },
+                "torn_lines": self.recovered.torn,
+                "dropped": dict(self._dropped),
+            }
+
+    def fork_lock(self) -> _fork.Lock:
+        """
+        Return the lock to be held during a fork.
+        """
+        return self._lock
+
+    def after_fork_in_child(self) -> None:
+        """
+        Let go of the parent's segments.
+        """
+        for segment in self._open.values():
+            segment.abandon()
+        self._begin_anew()
+
+    def __del__(self) -> None:
+        # Lines that were written after close() are in segments nobody else ends.
+        if getattr(self, "_open", None):
+            self.close()
+
+    def _begin_anew(self) -> None:
+        self._lock = threading.RLock()
+        self._wake = threading.Event()
+        self._has_thread = False
+        self._open: dict[str, Segment] = {}
+        self._parked: dict[str, Segment] = {}
+        self._dropped: dict[str, int] = {}
+        self._finished = 0
+
+    def _all(self) -> list[Segment]:
+        return [*self._open.values(), *self._parked.values()]
+
+    def _is_full(self, segment: Segment, line: bytes) -> bool:
+        return segment.size + len(line) > self._policy.max_bytes and segment.size > 0 and not segment.is_shared
+
+    def _keep_now(self, segment: Segment, line: bytes) -> None:
+        try:
+            segment.write(line)
+        except OSError as e:
+            self._replacement(segment, line, e).write(line)
+
+    def _keep_later(self, segment: Segment, line: bytes) -> None:
+        segment.buffer.append(line)
+        segment.buffered += len(line)
+        if segment.route.lvl == "error" or segment.buffered >= _BATCH_BYTES or self._is_closed:
+            self._write_buffer(segment)
+
+    def _keep_synced(self, segment: Segment, line: bytes) -> Commit:
+        key = segment.route.key
+        self._keep_now(segment, line)
+        segment = self._open[key]
+        return partial(segment.sync, segment.writes)
+
+    def _write_buffer(self, segment: Segment) -> None:
+        lines, segment.buffer, segment.buffered = segment.buffer, [], 0
+        if not lines:
+            return
+        try:
+            self._keep_now(segment, b"".join(lines))
+        except OSError as e:
+            reason = errno.errorcode.get(e.errno or 0, "oserror").lower()
+            self._dropped[reason] = self._dropped.get(reason, 0) + len(lines)
+            report("batch", f"{len(lines)} buffered lines could not be written: {e}; they follow")
+            emergency(b"".join(lines))
+
+    def _replacement(self, segment: Segment, line: bytes, error: OSError) -> Segment:
+        """
+        Return a segment that may take what *segment* didn't, or raise *error*.
+
+        A file that reached a limit of its own is no use for later lines; one on a
+        full disk is, once there's room again. Of any other error nothing is known,
+        and a new file is the safest place for what comes next.
+        """
+        if segment.is_shared or (error.errno in _FULL and not segment.is_torn):
+            raise error
+        self._finish(segment)
+        if error.errno != errno.EFBIG:
+            raise error
+        return self._turn(None, segment.route, line, self._monotonic())
+
+    def _turn(self, segment: Segment | None, route: Route, line: bytes, now: float) -> Segment:
+        """
+        Return the segment for the next line of *route*, after finishing *segment*.
+        """
+        if segment is not None:
+            self._finish(segment)
+        if len(self._open) >= self._max_open:
+            self._park(min(self._open.values(), key=lambda one: one.used))
+        fresh = self._resumed(route, line, now) or self._begun(route, line, now)
+        self._open[route.key] = fresh
+        self._start_thread()
+        return fresh
+
+    def _resumed(self, route: Route, line: bytes, now: float) -> Segment | None:
+        parked = self._parked.get(route.key)
+        if parked is None:
+            return None
+        is_over = now >= parked.due
+        if not is_over and parked.open(is_mapped=self._is_mapped, is_new=False):
+            del self._parked[route.key]
+            if not self._is_full(parked, line):
+                return parked
+        self._finish(parked)
+        return None
+
+    def _begun(self, route: Route, line: bytes, now: float) -> Segment:
+        ms = line_ms(line)
+        is_shared = route.tier in _SHARED_TIERS
+        if is_shared:
+            place = Place(route.tier, route.day, route.id)
+        else:
+            place = Place(route.tier, route.day, route.id, route.instance, _new_ulid(ms))
+        due = self._policy.due(now, ms, is_shared=is_shared)
+        segment = Segment(self.root, self._journal, route, place, due)
+        for _ in range(_OPEN_ATTEMPTS):
+            if segment.open(is_mapped=self._is_mapped, is_new=True):
+                return segment
+            time.sleep(_OPEN_PAUSE)
+        raise OSError(errno.EBUSY, "is held by another process", local_path(place))
+
+    @property
+    def _is_mapped(self) -> bool:
+        return self.writer == "mmap" and not self._is_closed  # after close() nobody cuts the filler
+
+    def _park(self, segment: Segment) -> None:
+        self._write_buffer(segment)
+        if self._open.pop(segment.route.key, None) is not None:
+            segment.park()
+            self._parked[segment.route.key] = segment
+
+    def _finish(self, segment: Segment) -> None:
+        self._write_buffer(segment)
+        for segments in (self._open, self._parked):
+            if segments.get(segment.route.key) is segment:
+                del segments[segment.route.key]
+        self._finished += 1
+        try:
+            segment.finish()
+        except OSError as e:
+            report("finish", f"{local_path(segment.place)} could not be finished ({e}); the next start mends it")
+
+    def _start_thread(self) -> None:
+        if self._has_thread or self._is_closed:
+            return
+        self._has_thread = True
+        period = self._flush_interval if self.durability == "batch" else self._policy.period
+        thread = threading.Thread(target=_sweep, args=(ref(self), self._wake, period), name="tierlog-sweep", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter is ending: close() is next
+            return
+
+
+def _sweep(sink: ref[SegmentSink], wake: threading.Event, period: float) -> None:
+    while not wake.wait(period):
+        alive = sink()
+        if alive is None:
+            return
+        alive.sweep()
+        del alive
+
+
+def _new_ulid(ms: int) -> str:
+    # python-ulid's import takes longer than tierlog's. Its own generator keeps
+    # state that a fork copies, so the random part comes from the system.
+    from ulid import ULID  # noqa: PLC0415
+
+    return str(ULID.from_bytes(min(max(ms, 0), (1 << 48) - 1).to_bytes(6, "big") + os.urandom(10)))
+
+
+def _check_writable(root: Path) -> None:
+    try:
+        (root / ".tierlog").mkdir(parents=True, exist_ok=True)
+        probe = root / ".tierlog" / f"probe-{os.getpid()}-{threading.get_ident()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as e:
+        raise ConfigError("sink.root", f"{root} can't be written ({e.strerror or e}); make it writable or choose another") from e

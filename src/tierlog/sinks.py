@@ -1,0 +1,206 @@
+"""
+The sinks that need no disk of their own: a stream, the memory, several at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tierlog.envelope import ID_FORMATS, Route
+from tierlog.errors import ConfigError
+from tierlog.ndjson import decode
+from tierlog.options import choice, count
+from tierlog.report import report
+from tierlog.typing import Commit, Sink
+
+
+__all__ = ["MemorySink", "StreamSink", "TeeSink", "Written"]
+
+class StreamSink:
+    """
+    Lines to standard output or standard error, for twelve-factor deployments.
+
+    The stream is looked up at each write, so whoever replaces ``sys.stdout``
+    gets the lines.
+
+    Args:
+        stream: ``stdout`` or ``stderr``.
+
+        id_format: ``ulid`` or ``slug``: which ids are valid.
+    """
+
+    def __init__(self, stream: str = "stdout", *, id_format: str = "ulid") -> None:
+        self._name = choice("sink.stream", stream, ("stdout", "stderr"))
+        self.id_format = choice("sink.id_format", id_format, ID_FORMATS)
+
+    def write(self, event_line: bytes, route: Route) -> None:  # noqa: ARG002 -- a stream is one place
+        """
+        Write the line, and flush it.
+        """
+        stream = getattr(sys, self._name)
+        binary = getattr(stream, "buffer", None)
+        if binary is None:
+            stream.write(event_line.decode())
+        else:
+            stream.flush()
+            binary.write(event_line)
+        stream.flush()
+
+    def flush(self) -> None:
+        """
+        Do nothing: each line is flushed as it is written.
+        """
+
+    def close(self) -> None:
+        """
+        Do nothing: the stream isn't ours to close.
+        """
+
+
+class Written(NamedTuple):
+    """
+    What a :class:`MemorySink` was given.
+
+    Attributes:
+        line: One envelope with its newline.
+
+        route: What it is about.
+    """
+
+    line: bytes
+    route: Route
+
+
+class MemorySink:
+    """
+    Lines in a list, for tests.
+
+    Args:
+        max_lines: The oldest go when there are more; None keeps all.
+
+        id_format: ``ulid`` or ``slug``: which ids are valid.
+
+    Attributes:
+        written: The lines, oldest first.
+    """
+
+    def __init__(self, max_lines: int | None = None, *, id_format: str = "ulid") -> None:
+        self._max_lines = None if max_lines is None else count("sink.max_lines", max_lines)
+        self.id_format = choice("sink.id_format", id_format, ID_FORMATS)
+        self.written: list[Written] = []
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """
+        The lines as events, oldest first.
+        """
+        return [decode(one.line) for one in self.written]
+
+    def write(self, event_line: bytes, route: Route) -> None:
+        """
+        Append the line.
+        """
+        self.written.append(Written(event_line, route))
+        if self._max_lines is not None:
+            del self.written[: -self._max_lines]
+
+    def flush(self) -> None:
+        """
+        Do nothing: there's nowhere further to go.
+        """
+
+    def close(self) -> None:
+        """
+        Do nothing: what was written stays readable.
+        """
+
+
+class TeeSink:
+    """
+    Each line to several sinks; one that fails never stops the others.
+
+    A line counts as kept if any of *sinks* kept it.
+
+    Args:
+        sinks: The sinks, first to last.
+    """
+
+    def __init__(self, sinks: Sequence[Sink]) -> None:
+        if not sinks:
+            raise ConfigError("sink.sinks", "a tee needs at least one sink")
+        self.sinks = tuple(sinks)
+        self.id_format = getattr(sinks[0], "id_format", "ulid")
+        self._failures = [0] * len(self.sinks)
+        self._lock = threading.Lock()
+
+    def write(self, event_line: bytes, route: Route) -> Commit | None:
+        """
+        Write the line to each sink.
+
+        Raises:
+            Exception: None of them kept it; it is the last one's.
+        """
+        commits, error, kept = [], None, 0
+        for number, sink in enumerate(self.sinks):
+            try:
+                commit = sink.write(event_line, route)
+            except Exception as e:  # noqa: BLE001 -- isolated from the others
+                error = e
+                self._failed(number, "write", e)
+            else:
+                kept += 1
+                commits += [commit] if commit is not None else []
+        if error is not None and not kept:
+            raise error
+        return (lambda: _each(commits)) if commits else None
+
+    def end_build(self, build_id: str) -> None:
+        """
+        Finish the files of a build in every sink that has such.
+        """
+        for number, sink in enumerate(self.sinks):
+            self._guarded(number, sink, "end_build", build_id)
+
+    def flush(self) -> None:
+        """
+        Flush each sink.
+        """
+        for number, sink in enumerate(self.sinks):
+            self._guarded(number, sink, "flush")
+
+    def close(self) -> None:
+        """
+        Close each sink.
+        """
+        for number, sink in enumerate(self.sinks):
+            self._guarded(number, sink, "close")
+
+    def stats(self) -> Mapping[str, Any]:
+        """
+        Return ``tee_failures``: how often each sink failed, by its number and type.
+        """
+        with self._lock:
+            names = [f"{number}:{type(sink).__name__}" for number, sink in enumerate(self.sinks)]
+            return {"tee_failures": dict(zip(names, self._failures, strict=True))}
+
+    def _guarded(self, number: int, sink: Sink, method: str, *args: object) -> None:
+        call = getattr(sink, method, None)
+        try:
+            if call is not None:
+                call(*args)
+        except Exception as e:  # noqa: BLE001 -- isolated from the others
+            self._failed(number, method, e)
+
+    def _failed(self, number: int, method: str, error: Exception) -> None:
+        with self._lock:
+            self._failures[number] += 1
+        name = type(self.sinks[number]).__name__
+        report(f"tee {number} {method}", f"sink {number} of the tee ({name}) failed to {method}: {error!r}")
+
+
+def _each(commits: Sequence[Commit]) -> None:
+    for commit in commits:
+        commit()
