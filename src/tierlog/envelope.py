@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from sys import intern
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -96,7 +97,8 @@ class Route(NamedTuple):
 
         lvl: ``lvl`` of the line.
 
-        key: Equal for the lines that go to the same segment.
+        key: Equal for the lines that go to the same segment; interned, so that
+            comparing is cheap.
     """
 
     tier: str
@@ -208,7 +210,8 @@ def make_head(
     day = datetime.fromtimestamp(starts // 1000, UTC).strftime("%Y-%m-%d")
     path_id = ids[_PATH_ID[tier]] if tier in _PATH_ID else None
     shared = tier in {"build", "deploy"}
-    route = Route(tier, day, path_id, instance, lvl, f"{tier}/{day}/{path_id}/{'' if shared else instance}")
+    key = intern(f"{tier}/{day}/{path_id}/{'' if shared else instance}")
+    route = Route(tier, day, path_id, instance, lvl, key)
     values = {"instanceId": instance, "tier": tier, "kind": kind, "lvl": lvl}
     values.update((_CAMEL[name], ids[name]) for name in IDS)
     middle = b"," + orjson.dumps(values)[1:-1] + b',"seq":'

@@ -11,15 +11,24 @@ from types import TracebackType
 from typing import Any
 
 from tierlog.context import Context, bound, current
-from tierlog.handler import current_handler, handlers
+from tierlog.handler import all_handlers as _handlers
+from tierlog.handler import handlers
 
 
 __all__ = ["build", "log_event"]
 
-_LEVELS = {
-    **{"debug": ("debug", 10, None), "info": ("info", 20, None), "warn": ("warn", 30, None), "error": ("error", 40, None)},
-    **{"warning": ("warn", 30, None), "critical": ("error", 50, "CRITICAL"), "fatal": ("error", 50, "CRITICAL")},
+_Level = tuple[str, int, str | None]
+
+_LEVELS: dict[str, _Level] = {
+    "debug": ("debug", 10, None),
+    "info": ("info", 20, None),
+    "warn": ("warn", 30, None),
+    "warning": ("warn", 30, None),
+    "error": ("error", 40, None),
+    "critical": ("error", 50, "CRITICAL"),
 }
+"""``lvl``, the number, and what ``data.level`` says."""
+
 _SRC = "event"
 _time_ns = time.time_ns
 
@@ -59,22 +68,18 @@ def log_event(  # noqa: PLR0913 -- the envelope's own fields
 
         src: Who says so; the context's, else ``event``.
     """
-    handler = current_handler()
+    handler = _handlers[-1] if _handlers else None
     level = _LEVELS.get(lvl) if type(lvl) is str else None
-    if level is None:
-        level, data = _odd_level(lvl, data)
-    elif level[2] is not None:
-        data = _with_level(data, level[2])
-    context = current()
+    if level is None or level[2] is not None:
+        level, data = _with_level(level, lvl, data)
     ids = None
     if project_id is not None or build_id is not None or user_id is not None or req_id is not None:
         ids = _given(project_id, build_id, user_id, req_id)
-    if handler is None or not handler.has_plain_filters():
+    if handler is None or (handler.filters and not handler.has_plain_filters()):
         _log_as_record(handler, level[1], tier, kind, msg, data, ids, src)
     elif level[1] >= handler.level:
-        handler.pipeline.event(
-            _time_ns() // 1_000_000, context, level[0], src or context.src or _SRC, msg, data, tier=tier, kind=kind, fields=ids
-        )
+        context = current()
+        handler.pipeline.event(_time_ns() // 1_000_000, context, level[0], src or _SRC, msg, None, None, data, tier, kind, ids)
 
 
 def _given(project_id: Any, build_id: Any, user_id: Any, req_id: Any) -> dict[str, Any]:
@@ -82,12 +87,13 @@ def _given(project_id: Any, build_id: Any, user_id: Any, req_id: Any) -> dict[st
     return {name: value for name, value in ids.items() if value is not None}
 
 
-def _odd_level(lvl: Any, data: Any) -> tuple[tuple[str, int, None], Any]:
-    return ("info", 20, None), _with_level(data, lvl)
-
-
-def _with_level(data: Any, level: Any) -> dict[str, Any]:
-    return {**data, "level": level} if type(data) is dict else {"level": level} if data is None else {"data": data, "level": level}
+def _with_level(level: _Level | None, given: Any, data: Any) -> tuple[_Level, Any]:
+    """
+    Return the level of one that isn't one of the four, and the data with its name.
+    """
+    name = level[2] if level is not None else given
+    own = data if type(data) is dict else {} if data is None else {"data": data}
+    return level or _LEVELS["info"], {**own, "level": name}
 
 
 def _log_as_record(

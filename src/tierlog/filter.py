@@ -34,25 +34,23 @@ class ContextFilter(logging.Filter):
             ``project_id``, ``build_id``, ``user_id``, ``req_id``, ``tier``,
             ``kind`` and ``src``, for example a registry of contextvars-extras.
             What :func:`tierlog.bind` bound fills what it leaves out.
+
+    Attributes:
+        is_plain: Whether it reads tierlog's own context only, so that a handler
+            that does so itself needs no stamp.
     """
 
     def __init__(self, name: str = "", *, source: Source | None = None) -> None:
         super().__init__(name)
-        self.source = source
-
-    @property
-    def is_plain(self) -> bool:
-        """
-        Whether a handler that reads the context itself needs no stamp.
-        """
-        return self.source is None
+        self._source = source
+        self.is_plain = source is None
 
     def filter(self, record: logging.LogRecord) -> bool:
         """
         Stamp *record* and let it pass.
         """
         if "_tierlog" not in record.__dict__:
-            context = current() if self.source is None else self._from_source()
+            context = current() if self._source is None else self._from_source()
             if record.exc_info or record.stack_info:
                 record._tierlog = _noted(record, context)  # noqa: SLF001 -- an attribute of ours
             else:
@@ -61,7 +59,7 @@ class ContextFilter(logging.Filter):
 
     def _from_source(self) -> Context:
         try:
-            found = dict(self.source()) if self.source is not None else {}
+            found = dict(self._source()) if self._source is not None else {}
             return current().replace(found)
         except Exception:  # noqa: BLE001 -- a log call never raises
             return current()

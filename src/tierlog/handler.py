@@ -20,7 +20,7 @@ from tierlog.stream import stream_options
 from tierlog.typing import Clock
 
 
-__all__ = ["TierHandler", "current_handler", "handlers"]
+__all__ = ["TierHandler", "all_handlers", "handlers"]
 
 
 class TierHandler(logging.Handler):
@@ -53,6 +53,12 @@ class TierHandler(logging.Handler):
 
         clock: Returns nanoseconds since the epoch.
 
+    Attributes:
+        pipeline: The way of a record to the sink.
+
+        plain_filter: The filter, among its own, that does nothing but read the
+            context, which the pipeline does itself.
+
     Raises:
         ConfigError: An option can't work.
     """
@@ -79,6 +85,7 @@ class TierHandler(logging.Handler):
             redact=redact,
         )
         super().__init__(level)
+        self.plain_filter: ContextFilter | None = None
         self.pipeline = Pipeline(
             made,
             name=options.name,
@@ -106,7 +113,8 @@ class TierHandler(logging.Handler):
         The lock of :class:`logging.Handler` isn't taken: the pipeline has its own,
         and holds it for the write only.
         """
-        if self.filters and not self.has_plain_filters():
+        filters = self.filters
+        if filters and (filters[0] is not self.plain_filter or len(filters) > 1):
             passed = self.filter(record)
             if not passed:
                 return False
@@ -114,6 +122,14 @@ class TierHandler(logging.Handler):
                 record = passed
         self.pipeline.record(record)
         return True
+
+    def addFilter(self, filter: Any) -> None:  # noqa: A002, N802 -- the stdlib's names
+        """
+        Add *filter*, and remember it if it does nothing but read the context.
+        """
+        super().addFilter(filter)
+        if type(filter) is ContextFilter and filter.is_plain:
+            self.plain_filter = filter
 
     def emit(self, record: logging.LogRecord) -> None:
         """
@@ -126,12 +142,7 @@ class TierHandler(logging.Handler):
         Tell whether the filters do nothing that the pipeline doesn't do itself.
         """
         filters = self.filters
-        if not filters:
-            return True
-        if len(filters) > 1:
-            return False
-        only = filters[0]
-        return type(only) is ContextFilter and only.source is None
+        return not filters or (filters[0] is self.plain_filter and len(filters) == 1)
 
     def flush(self) -> None:
         """
@@ -192,10 +203,12 @@ class TierHandler(logging.Handler):
         self._write_own("info", "meta", "process stopped", facts)
 
     def _write_own(self, lvl: str, kind: str, msg: str, data: dict[str, Any]) -> None:
-        self.pipeline.event(self.pipeline.now_ms(), EMPTY, lvl, "tierlog", msg, data, tier="system", kind=kind)
+        self.pipeline.event(self.pipeline.now_ms(), EMPTY, lvl, "tierlog", msg, data=data, tier="system", kind=kind)
 
 
-_handlers: list[TierHandler] = []
+all_handlers: list[TierHandler] = []
+"""The handlers that may be open; the one made last is the current one, which is
+where events without a logger go."""
 
 
 def _remember(handler: TierHandler) -> None:
@@ -205,19 +218,12 @@ def _remember(handler: TierHandler) -> None:
     The last one stays even when it is closed: between two configurations, what
     is logged without a logger still has somewhere to go.
     """
-    _handlers[:] = [one for one in _handlers if not one._is_closed]  # noqa: SLF001 -- our own
-    _handlers.append(handler)
-
-
-def current_handler() -> TierHandler | None:
-    """
-    Return the handler made last, which is where events without a logger go.
-    """
-    return _handlers[-1] if _handlers else None
+    all_handlers[:] = [one for one in all_handlers if not one._is_closed]  # noqa: SLF001 -- our own
+    all_handlers.append(handler)
 
 
 def handlers() -> list[TierHandler]:
     """
     Return the handlers that are open, and the one made last.
     """
-    return [one for one in _handlers if one is _handlers[-1] or not one._is_closed]  # noqa: SLF001 -- our own
+    return [one for one in all_handlers if one is all_handlers[-1] or not one._is_closed]  # noqa: SLF001 -- our own

@@ -15,17 +15,18 @@ from typing import Any
 
 from tierlog.context import current
 from tierlog.handler import TierHandler
-from tierlog.pipeline import Pipeline
 from tierlog.record import FastRecord
 
 
-__all__ = ["TierLogger", "get_logger"]
+__all__ = ["TierLogger", "get_logger", "upgrade", "upgrade_all"]
 
 _RESERVED = frozenset([*logging.LogRecord("", 0, "", 0, "", (), None).__dict__, "message", "asctime", "taskName"])
-_KNOWN_FACTORIES = frozenset([FastRecord, logging.LogRecord])
 
 _time_ns = time.time_ns
 _factory = logging.getLogRecordFactory
+_Logger = logging.Logger
+_LogRecord = logging.LogRecord
+_call_handlers = logging.Logger.callHandlers  # error trackers put their own in its place, to see each record
 
 
 def _method(levelno: int, lvl: str) -> Callable[..., None]:
@@ -38,12 +39,13 @@ def _method(levelno: int, lvl: str) -> Callable[..., None]:
         stacklevel: int = 1,
         extra: Mapping[str, object] | None = None,
     ) -> None:
-        if self.isEnabledFor(levelno):
-            pipeline = None if exc_info or stack_info else self._direct(levelno)
-            if pipeline is None:
+        enabled = self._cache.get(levelno)  # what isEnabledFor() asks first
+        if (self.isEnabledFor(levelno) if enabled is None else enabled) and not self.disabled:
+            event = None if exc_info or stack_info else self._direct(levelno)
+            if event is None:
                 self._log(levelno, msg, args, exc_info, extra, stack_info, stacklevel + 1)
             else:
-                pipeline.call(_time_ns() // 1_000_000, current(), lvl, self.name, msg, args, extra)
+                event(_time_ns() // 1_000_000, current(), lvl, self.name, msg, args, extra)
 
     log.__name__ = log.__qualname__ = logging.getLevelName(levelno).lower()
     log.__doc__ = f"Log at {logging.getLevelName(levelno)}; as :class:`logging.Logger` does."
@@ -81,22 +83,49 @@ class TierLogger(logging.Logger):
         """
         return super().makeRecord(name, level, fn, lno, msg, args, exc_info, func, _without_clashes(extra), sinfo)
 
-    def _direct(self, level: int) -> Pipeline | None:
+    def _direct(self, level: int) -> Callable[..., None] | None:
         """
-        Return the pipeline of the only handler on the way, None if there are more,
-        or anything on the way that may want the record.
+        Return what writes an event for the only handler on the way, None if there
+        are more, or anything on the way that may want the record.
         """
-        found = None
-        logger: logging.Logger | None = self
+        found: Any = None
+        logger: Any = self
         while logger is not None:
-            for handler in logger.handlers:
-                if found is not None or type(handler) is not TierHandler:
+            handlers = logger.handlers
+            if handlers:
+                if found is not None or len(handlers) > 1:
                     return None
-                found = handler
+                found = handlers[0]
             logger = logger.parent if logger.propagate else None
-        if found is None or self.filters or level < found.level or not found.has_plain_filters() or _factory() not in _KNOWN_FACTORIES:
+        if type(found) is not TierHandler or level < found.level or self.filters:
             return None
-        return found.pipeline
+        filters = found.filters
+        if filters and (filters[0] is not found.plain_filter or len(filters) > 1):
+            return None
+        factory = _factory()
+        if (factory is not FastRecord and factory is not _LogRecord) or _Logger.callHandlers is not _call_handlers:
+            return None
+        return found.pipeline.event  # type: ignore[no-any-return]
+
+
+def upgrade(logger: logging.Logger) -> logging.Logger:
+    """
+    Make *logger* cheaper per call, if it is a plain one, and return it.
+    """
+    if type(logger) is logging.Logger:
+        logger.__class__ = TierLogger
+    return logger
+
+
+def upgrade_all() -> None:
+    """
+    Make every plain logger that there is cheaper per call, and those to come.
+    """
+    if logging.getLoggerClass() is logging.Logger:
+        logging.setLoggerClass(TierLogger)
+    for logger in list(logging.Logger.manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger):
+            upgrade(logger)
 
 
 def get_logger(name: str | None = None) -> logging.Logger:
@@ -107,10 +136,7 @@ def get_logger(name: str | None = None) -> logging.Logger:
     It is the very logger that everyone else gets under this name. One whose class
     is somebody else's, and the root logger, are returned as they are.
     """
-    logger = logging.getLogger(name)
-    if type(logger) is logging.Logger:
-        logger.__class__ = TierLogger
-    return logger
+    return upgrade(logging.getLogger(name))
 
 
 def _without_clashes(extra: Mapping[str, object] | None) -> Mapping[str, object] | None:

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+import orjson
+
 from tierlog import _fork
 from tierlog.context import EMPTY, IDS, Context, current
 from tierlog.envelope import DATA_MAX_BYTES, LEVELS, Head, Route, level_name, make_head
@@ -28,6 +30,7 @@ from tierlog.typing import Clock, Commit, Sink
 __all__ = ["Pipeline", "RedactsValues", "Stamp", "new_instance_id"]
 
 _REMEMBERED = 1_024
+_MAX_SOURCE = 512
 _LONG_CHARS = 65_536
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PLAIN_ARGS = frozenset([str, int, float, bool, type(None)])
@@ -35,10 +38,12 @@ _CONTAINERS = (dict, list, tuple, set, frozenset)
 _BYTES = (bytes, bytearray, memoryview)
 _HEAD_NAMES = (*IDS, "tier", "kind")
 _EMPTY = b"{}"
+_dumps = orjson.dumps
 
 _STANDARD = tuple(logging.LogRecord("", 0, "", 0, "", (), None).__dict__)
 _STANDARD_COUNT = len(_STANDARD)
 _LAST_STANDARD = _STANDARD[-1]
+_ONLY_DATA = ["data"]
 _NOT_EXTRA = frozenset([*_STANDARD, "message", "asctime", "taskName", "_tierlog"])
 
 _FIELDS = {
@@ -126,7 +131,7 @@ class Pipeline:
         on_start: Called before the first record of a forked child.
     """
 
-    fork_order = 0
+    fork_order = 2  # after the sink, whose lock it may share
 
     def __init__(
         self,
@@ -142,7 +147,8 @@ class Pipeline:
     ) -> None:
         self.sink = sink
         self.redactor = redactor
-        self._sink_write = sink.write
+        # A sink that has a lock lends it, so that one is taken for a line, not two.
+        self._sink_write: Callable[[bytes, Route], Commit | None] = getattr(sink, "write_locked", sink.write)
         self._text = redactor.text
         self._data = redactor.data
         self._name = name
@@ -165,14 +171,18 @@ class Pipeline:
         lvl: str,
         src: str,
         msg: Any,
-        data: Any,
-        *,
+        args: Any = None,
+        extra: Mapping[Any, Any] | None = None,
+        data: Any = None,
         tier: str | None = None,
         kind: str | None = None,
         fields: Mapping[str, Any] | None = None,
     ) -> None:
         """
         Write one event; never raise.
+
+        This is the hot path, and one function: here a call costs what three
+        checks do. What is unusual is elsewhere.
 
         Args:
             ms: Its time, milliseconds since the epoch.
@@ -181,11 +191,15 @@ class Pipeline:
 
             lvl: One of the four.
 
-            src: Its source.
+            src: Its source, unless the context or *extra* names one.
 
-            msg: Its message; anything.
+            msg: Its message, or the format of *args*; anything.
 
-            data: Its payload; anything.
+            args: The format's arguments; none if empty.
+
+            extra: A log call's ``extra``: data, and what fills the envelope.
+
+            data: Its payload, where there's no *extra*; anything.
 
             tier: Its tier; the context's, or the default, if None.
 
@@ -193,15 +207,66 @@ class Pipeline:
 
             fields: Ids that stand instead of the context's.
         """
-        if context.is_muted:
-            return
         try:
+            if extra:
+                if len(extra) == 1 and "data" in extra and type(extra["data"]) is dict:
+                    data = extra["data"]
+                else:
+                    fields, data = _split(extra)
+                    src, tier, kind = fields.pop("src", src), fields.pop("tier", None), fields.pop("kind", None)
+            if args:
+                msg, data = self._formatted(msg, args, data)
             if fields:
                 head = self._own_head(ms, context, lvl, tier, kind, fields)
             else:
-                found = context.heads.get((self._key, tier, kind, lvl))
-                head = found if found is not None and found[2] <= ms < found[3] else self._shared_head(ms, context, lvl, tier, kind)
-            self._write(ms, head, self._sources.get(src) or self._source(src), msg, data)
+                head = context.heads.get((self._key, tier, kind, lvl))
+                if head is None or not head[2] <= ms < head[3]:
+                    head = self._shared_head(ms, context, lvl, tier, kind)
+            if head is None:  # tierlog's own work, muted
+                return
+            text = self._text(msg if type(msg) is str else self._message(msg))
+            if len(text) > _LONG_CHARS:
+                text = self._cut(text)
+            try:
+                message = _dumps(text)
+            except TypeError:
+                message = dump_text(text)
+            if data is None and head[4] is None:
+                body = _EMPTY
+            else:
+                plain = self._data(data)
+                if type(plain) is not dict or head[4] is not None:
+                    plain = self._noted(plain, head[4])
+                try:
+                    body = _dumps(plain)
+                except TypeError:
+                    body = dump_data(plain)
+                if len(body) + len(message) > DATA_MAX_BYTES:
+                    body = self._fitted(message, plain)
+            source = self._sources.get(context.src or src) or self._source(context.src or src)
+            commit = None
+            lock = self._lock
+            lock.acquire()
+            try:
+                if self._is_writing:  # a signal handler or a finalizer logs in the middle of a write
+                    self._deferred.append((ms, context, lvl, src, text, None, None, data, tier, kind, fields))
+                    return
+                self._is_writing = True
+                try:
+                    seq = self._seq
+                    line = LINE % (ms, head[0], seq, source, message, body)
+                    self._seq = seq + 1
+                    commit = self._sink_write(line, head[1])
+                except BaseException as e:
+                    self._lost(line, e)
+                    if not isinstance(e, Exception):
+                        raise
+                finally:
+                    self._is_writing = False
+            finally:
+                lock.release()
+            if commit is not None or self._deferred:
+                self._afterwards(commit)
         except Exception as e:  # noqa: BLE001 -- a log call never raises
             self._salvage(ms, lvl, msg, e)
 
@@ -215,128 +280,34 @@ class Pipeline:
             if stamp is None:
                 # A record that another thread made, taken from a queue, has
                 # nothing to do with what is bound here.
-                context = current() if record.thread in {None, _get_ident()} else EMPTY
+                thread = record.thread
+                context = current() if thread is None or thread == _get_ident() else EMPTY
             else:
                 context = stamp if type(stamp) is Context else stamp.context
-            if context.is_muted:
-                return
             names = list(attributes)
             if names[_STANDARD_COUNT - 1] == _LAST_STANDARD:
                 del names[:_STANDARD_COUNT]
-            extra = _picked(attributes, names) if names else None
-            levelno = record.levelno
-            lvl = LEVELS.get(levelno)
+            extra = None
+            if names:
+                extra = {"data": record.data} if names == _ONLY_DATA else _picked(attributes, names)  # type: ignore[attr-defined]
+            lvl = LEVELS.get(record.levelno)
             if lvl is None or record.exc_info or record.exc_text or record.stack_info or type(stamp) is Stamp:
-                self._rich_record(record, context, lvl or level_name(levelno), extra, stamp)
-                return
-            self.call(int(record.created * 1000), context, lvl, record.name, record.msg, record.args, extra)
+                self._rich_record(record, context, lvl or level_name(record.levelno), extra, stamp)
+            else:
+                self.event(int(record.created * 1000), context, lvl, record.name, record.msg, record.args, extra)
         except Exception as e:  # noqa: BLE001 -- a log call never raises
-            self._salvage(self._clock() // 1_000_000, "error", record.msg, e)
-
-    def call(
-        self,
-        ms: int,
-        context: Context,
-        lvl: str,
-        name: str,
-        msg: Any,
-        args: Any,
-        extra: Mapping[str, Any] | None,
-    ) -> None:
-        """
-        Write what a log call was given; never raise.
-
-        Args:
-            ms: Its time, milliseconds since the epoch.
-
-            context: The ids bound where it was made.
-
-            lvl: One of the four.
-
-            name: The logger's name.
-
-            msg: Its message or format.
-
-            args: The format's arguments; none if empty.
-
-            extra: Its ``extra``.
-        """
-        try:
-            data = fields = None
-            if extra:
-                if len(extra) == 1 and type(extra.get("data")) is dict:
-                    data = extra["data"]
-                else:
-                    fields, data = _split(extra)
-            if args:
-                msg, data = self._formatted(msg, args, data)
-            src = context.src or name
-            if not fields:
-                self.event(ms, context, lvl, src, msg, data)
-                return
-            src = text_of(fields.pop("src", src))
-            tier, kind = fields.pop("tier", None), fields.pop("kind", None)
-            self.event(ms, context, lvl, src, msg, data, tier=tier, kind=kind, fields=fields)
-        except Exception as e:  # noqa: BLE001 -- a log call never raises
-            self._salvage(ms, lvl, msg, e)
+            self._salvage(self.now_ms(), "error", getattr(record, "msg", ""), e)
 
     # -- on the way ----------------------------------------------------------------
 
-    def _write(self, ms: int, head: Head, src: bytes, msg: Any, data: Any) -> None:
-        if type(msg) is not str:
-            msg = self._message(msg)
-        text = self._text(msg)
-        if len(text) > _LONG_CHARS:
-            text = self._cut(text)
-        message = dump_text(text)
-        notes = head[4]
-        if data is not None or notes:
-            plain = self._data({} if data is None else data)
-            if type(plain) is not dict:
-                plain = {"data": plain}
-            if notes:
-                self._add_notes(plain, notes)
-            body = dump_data(plain)
-            if len(body) + len(message) > DATA_MAX_BYTES:
-                body = fit(message, plain)
-                self._truncated += 1
-        else:
-            body = _EMPTY
-        self._put(ms, head, src, message, body)
-
-    def _put(self, ms: int, head: Head, src: bytes, message: bytes, body: bytes) -> None:
+    def _afterwards(self, commit: Commit | None) -> None:
         """
-        Number the line and write it, in one step as far as others can see.
+        Do what had to wait until the lock was free.
         """
-        commit = None
-        lock = self._lock
-        lock.acquire()
-        try:
-            if self._is_writing:  # a signal handler or finalizer logs in the middle of a write
-                self._deferred.append((ms, head, src, message, body))
-                return
-            self._is_writing = True
-            seq = self._seq
-            self._seq = seq + 1
-            line = LINE % (ms, head[0], seq, src, message, body)
-            try:
-                commit = self._sink_write(line, head[1])
-            except BaseException as e:
-                self._lost(line, e)
-                if not isinstance(e, Exception):
-                    raise
-            finally:
-                self._is_writing = False
-        finally:
-            lock.release()
-        if self._deferred:
-            self._put_deferred()
+        while self._deferred:
+            self.event(*self._deferred.pop(0))
         if commit is not None:
             self._commit(commit)
-
-    def _put_deferred(self) -> None:
-        while self._deferred:
-            self._put(*self._deferred.pop(0))
 
     def _commit(self, commit: Commit) -> None:
         try:
@@ -360,15 +331,16 @@ class Pipeline:
         """
         Write a line for a record that could not be made into one.
         """
+        self._last_error = repr(error)
+        report("salvage", f"a record could only be kept in part: {error!r}")
+        if self._is_salvaging:
+            return
+        self._is_salvaging = True
         try:
-            self._last_error = repr(error)
-            report("salvage", f"a record could only be kept in part: {error!r}")
-            text = self._text(msg if type(msg) is str else f"<{type(msg).__name__}>")
-            head = self._shared_head(ms, EMPTY, lvl, None, None)
-            notes = {"_tierlog": {"error": f"{type(error).__name__} while the record was made"}}
-            self._put(ms, head, self._source("tierlog"), dump_text(truncate(text)), dump_data(notes))
-        except Exception as e:  # noqa: BLE001 -- a log call never raises
-            report("lost", f"a record was lost: {e!r}")
+            text = msg if type(msg) is str else f"<{type(msg).__name__}>"
+            self.event(ms, EMPTY, lvl, "tierlog", text, data={"_tierlog": {"error": type(error).__name__}})
+        finally:
+            self._is_salvaging = False
 
     def _message(self, msg: Any) -> str:
         """
@@ -384,6 +356,10 @@ class Pipeline:
         plain = self._data(value)
         given = list(value) if isinstance(value, (tuple, set, frozenset)) else value
         return value if plain == given else plain
+
+    def _fitted(self, message: bytes, data: dict[str, Any]) -> bytes:
+        self._truncated += 1
+        return fit(message, data)
 
     def _cut(self, text: str) -> str:
         cut = truncate(text)
@@ -441,17 +417,20 @@ class Pipeline:
         merged = dict(extra or {})
         own = merged.get("data")
         merged["data"] = {**own, **added} if type(own) is dict else {**({} if own is None else {"data": own}), **added}
-        self.call(int(record.created * 1000), context, lvl, record.name, msg, args, merged)
+        self.event(int(record.created * 1000), context, lvl, record.name, msg, args, merged)
 
     # -- what is worked out once ---------------------------------------------------
 
-    def _source(self, src: str) -> bytes:
+    def _source(self, given: Any) -> bytes:
+        src = text_of(given)[:_MAX_SOURCE]
         if len(self._sources) >= _REMEMBERED:
             self._sources.clear()
-        part = self._sources[src] = b',"src":' + dump_text(self._text(text_of(src)[:512]))
+        part = self._sources[src] = b',"src":' + dump_text(self._text(src))
         return part
 
-    def _shared_head(self, ms: int, context: Context, lvl: str, tier: str | None, kind: str | None) -> Head:
+    def _shared_head(self, ms: int, context: Context, lvl: str, tier: str | None, kind: str | None) -> Head | None:
+        if context.is_muted:
+            return None
         self._announce()
         fields = context.fields()
         fields |= {name: value for name, value in (("tier", tier), ("kind", kind)) if value is not None}
@@ -463,7 +442,9 @@ class Pipeline:
 
     def _own_head(
         self, ms: int, context: Context, lvl: str, tier: str | None, kind: str | None, fields: Mapping[str, Any]
-    ) -> Head:
+    ) -> Head | None:
+        if context.is_muted:
+            return None
         merged = {**context.fields(), **fields}
         merged |= {name: value for name, value in (("tier", tier), ("kind", kind)) if value is not None}
         key: Any = (lvl, *map(merged.get, _HEAD_NAMES))
@@ -494,13 +475,19 @@ class Pipeline:
             if self.on_start is not None:
                 self.on_start()
 
-    def _add_notes(self, data: dict[str, Any], notes: Mapping[str, Any]) -> None:
-        own = data.get("_tierlog")
-        data["_tierlog"] = {**own, **notes} if type(own) is dict else dict(notes)
-        reason = notes.get("rerouted")
+    def _noted(self, data: Any, notes: Mapping[str, Any] | None) -> dict[str, Any]:
+        """
+        Return *data*, which is nobody else's, as a dict with *notes* in it.
+        """
+        found: dict[str, Any] = data if type(data) is dict else {} if data is None else {"data": data}
+        if notes is not None:
+            own = found.get("_tierlog")
+            found["_tierlog"] = {**own, **notes} if type(own) is dict else dict(notes)
+        reason = notes.get("rerouted") if notes is not None else None
         if reason is not None:
-            with self._lock:
+            with self._guard:
                 self._rerouted[reason] = self._rerouted.get(reason, 0) + 1
+        return found
 
     # -- what is asked of it -------------------------------------------------------
 
@@ -515,7 +502,7 @@ class Pipeline:
         Return the counters of this stream; ``accepted`` is ``written`` plus all of
         ``dropped``.
         """
-        with self._lock:
+        with self._guard:
             ask = getattr(self.sink, "stats", None)
             sink: dict[str, Any] = dict(ask()) if ask is not None else {}
             dropped = dict(self._dropped)
@@ -550,9 +537,11 @@ class Pipeline:
         self.instance_id = instance_id
         self._key = object()  # what earlier heads were kept under is of no use now
         self._heads: dict[tuple[Any, ...], Head] = {}
-        self._lock = threading.RLock()
+        self._lock: _fork.Lock = getattr(self.sink, "lock", None) or threading.RLock()
+        self._guard = threading.Lock()  # of the counters that aren't counted under the lock
         self._is_writing = False
-        self._deferred: list[tuple[int, Head, bytes, bytes, bytes]] = []
+        self._is_salvaging = False
+        self._deferred: list[tuple[Any, ...]] = []
         self._seq = 0
         self._dropped: dict[str, int] = {}
         self._truncated = 0

@@ -14,6 +14,7 @@ from typing import Any
 from tierlog.errors import ConfigError
 from tierlog.filter import ContextFilter
 from tierlog.handler import TierHandler, handlers
+from tierlog.logger import upgrade_all
 from tierlog.metrics import merged, prometheus_text
 from tierlog.options import check_names, seconds
 from tierlog.record import install_record_factory
@@ -38,8 +39,8 @@ def configure(**options: Any) -> TierHandler:
         options: ``level`` (``INFO``) of the root logger; ``instance_name``,
             ``instance_id``, ``default_tier``, ``redact``, ``exc_locals`` and
             ``process_events`` (on) as for :class:`tierlog.TierHandler`;
-            ``fast_records`` (on): whether :mod:`logging` makes its records of
-            :class:`tierlog.record.FastRecord`; and either ``sink``, as for the
+            ``fast`` (on): whether :mod:`logging` makes its loggers and records of
+            tierlog's cheaper classes; and either ``sink``, as for the
             handler, or the options of :class:`tierlog.segments.SegmentSink`,
             such as ``root``.
 
@@ -57,8 +58,9 @@ def configure(**options: Any) -> TierHandler:
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(settings.level)
-    if settings.fast_records:
+    if settings.fast:
         install_record_factory()
+        upgrade_all()
     before, _configured[:] = list(_configured), [handler]
     for one in before:
         root.removeHandler(one)

@@ -17,12 +17,12 @@ __all__ = ["HANDLER_OPTIONS", "OWN_OPTIONS", "Settings", "from_environment", "pa
 HANDLER_OPTIONS = ("instance_name", "instance_id", "default_tier", "redact", "exc_locals", "process_events")
 """Options that are the handler's."""
 
-OWN_OPTIONS = ("level", "fast_records", "sink")
+OWN_OPTIONS = ("level", "fast", "sink")
 """Options that are nobody else's; the rest are the segments' own."""
 
 _PREFIX = "TIERLOG_"
 _NOT_SETTINGS = frozenset(["project_id", "build_id", "user_id", "req_id"])  # ids of tierlog.context.to_env
-_BOOLEANS = frozenset(["exc_locals", "process_events", "fast_records"])
+_BOOLEANS = frozenset(["exc_locals", "process_events", "fast"])
 
 
 class Settings(NamedTuple):
@@ -32,7 +32,7 @@ class Settings(NamedTuple):
     Attributes:
         level: Level of the root logger.
 
-        fast_records: Whether to install :class:`tierlog.record.FastRecord`.
+        fast: Whether loggers and records are to be of tierlog's cheaper classes.
 
         handler: Options of the handler.
 
@@ -40,7 +40,7 @@ class Settings(NamedTuple):
     """
 
     level: int
-    fast_records: bool
+    fast: bool
     handler: dict[str, Any]
     sink: Any
 
@@ -67,14 +67,14 @@ def parse(options: Mapping[str, Any]) -> Settings:
     handler = {name: given.pop(name) for name in HANDLER_OPTIONS if name in given}
     handler.setdefault("process_events", True)
     level = _level(given.pop("level", "INFO"))
-    fast_records = given.pop("fast_records", True)
+    fast = given.pop("fast", True)
     sink = given.pop("sink", None)
     if sink is None:
         sink = {"type": "segments", **given}
     elif given:
         name = next(iter(given))
         raise ConfigError(name, "is an option of the sink, which is given whole as 'sink'; put it there")
-    return Settings(level, fast_records, handler, sink)
+    return Settings(level, fast, handler, sink)
 
 
 def _level(given: Any) -> int:

@@ -52,7 +52,9 @@ class Copier:
         100 and items beyond 300 000 are cut and marked.
         """
         try:
-            return self._dict(value.copy(), (), [MAX_ITEMS]) if type(value) is dict else self._value(value, (), [MAX_ITEMS])
+            if type(value) is dict:
+                return self._dict(value.copy(), (), None)
+            return self._value(value, (), [MAX_ITEMS])
         except RecursionError:  # the caller's own stack is nearly full
             return _TOO_DEEP
 
@@ -86,20 +88,28 @@ class Copier:
             return self._list(inner, within, room)
         return self.text(inner) if type(inner) is str else inner
 
-    def _dict(self, own: dict[Any, Any], parents: _Parents, room: list[int]) -> dict[str, Any]:
+    def _dict(self, own: dict[Any, Any], parents: _Parents, room: list[int] | None) -> dict[str, Any]:
         """
         Copy *own*, which nobody else has, in place if its keys may stay.
+
+        *room* is how many more items may be taken; None at the first level.
         """
         clean_keys, clean_texts = self._clean_keys, self._clean_texts
         for key, value in own.items():
-            if key not in clean_keys or type(key) is not str:
-                return self._rekeyed(own, parents, room)
+            if key not in clean_keys:
+                return self._rekeyed(own, parents, room or [MAX_ITEMS])
             cls = type(value)
             if cls is str:
                 if value not in clean_texts:
                     own[key] = self.text(value)
+            elif cls is float:
+                if value - value != 0.0:  # noqa: PLR0124 -- not finite
+                    own[key] = unwrap(value)
             elif cls not in _AS_THEY_ARE:
+                room = room or [MAX_ITEMS]
                 own[key] = self._value(value, parents, room)
+        if room is None:
+            return own if len(own) <= MAX_ITEMS else _shortened(own, [MAX_ITEMS - len(own)])
         room[0] -= len(own)
         return own if room[0] >= 0 else _shortened(own, room)
 
@@ -157,6 +167,7 @@ class Redactor(Copier):
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
         self._texts = TextRedactor(self._count)
+        self._is_clean = self._texts.is_clean
         self._sensitive: dict[str, bool] = {}
 
     def text(self, text: str) -> str:
@@ -166,12 +177,15 @@ class Redactor(Copier):
         >>> Redactor().text("password=hunter2 for bob")
         'password=[REDACTED:password] for bob'
         """
-        if text in self._clean_texts:
+        clean = self._clean_texts
+        if text in clean:
             return text
         try:
-            if self._texts.is_clean(text):
+            if self._is_clean(text):
                 if len(text) <= _REMEMBERED_CHARS:
-                    self._remember(self._clean_texts, text)
+                    if len(clean) >= _REMEMBERED:
+                        clean.clear()
+                    clean.add(text)
                 return text
             return self._texts.hide(text)
         except Exception:  # noqa: BLE001 -- not looked at means not written

@@ -78,7 +78,7 @@ RULES: tuple[Rule, ...] = (
     _token("gcp-api-key", "AIza", r"AIza[\w-]{35}"),
     _token("gcp-oauth", "ya29. GOCSPX-", r"ya29\.[\w-]{20,512}|GOCSPX-[\w-]{28}"),
     _token("github-token", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_", r"gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{36,255}"),
-    _token("gitlab-token", "gl", r"gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|oas|soat|ffct|rtr)-[\w.-]{20,128}|GR1348941[\w-]{20}"),
+    _token("gitlab-token", "glpat- gldt- glrt- glcbt- glptt- glft- glimt- glagent- gloas- glsoat- glffct- glrtr- GR1348941", r"gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|oas|soat|ffct|rtr)-[\w.-]{20,128}|GR1348941[\w-]{20}"),
     _token("slack-token", "xox xapp- xoxe", r"(?:xox[abeoprs](?:\.xox[bp])?|xapp)-[A-Za-z0-9-]{10,255}"),
     _token(
         "slack-webhook", "hooks.slack.com", r"https://hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{30,90}"

@@ -22,6 +22,8 @@ _SHORTEST = 5  # "pwd=x"
 _TOKEN_SHORTEST = 16
 _UNSAFE_TAIL = 16_384  # a secret that the cut went through can't be longer
 _TRUNCATED = "[TRUNCATED]"
+_PEM = "-----BEGIN "
+_PUTTY = "PuTTY-User-Key-File-"
 
 _PEM_BEGIN = re.compile(
     r"-----BEGIN (?P<label>(?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?)-----|PuTTY-User-Key-File-[0-9]"
@@ -43,24 +45,38 @@ class TextRedactor:
         folded = [rule for rule in rules if rule.folded]
         exact = [rule for rule in rules if not rule.folded]
         self._rules = (*exact, *folded)
-        self._by_sign = tuple((sign, tuple(_literals(exact, sign))) for sign in ("-", "_", ".", ":", ""))
-        self._folded_literals = tuple(dict.fromkeys(text for rule in folded for text in rule.literals))
+        literals = [literal for rule in exact for literal in rule.literals] + [_PEM, _PUTTY]
+        self._lower = _by_sign([literal for literal in literals if literal.islower()])
+        self._mixed = _by_sign(literals)
+        self._folded = tuple(dict.fromkeys(literal for rule in folded for literal in rule.literals))
 
-    def is_clean(self, text: str) -> bool:
+    def is_clean(self, text: str) -> bool:  # noqa: C901, PLR0911, PLR0912 -- each step spares the next
         """
         Tell, without running a pattern, that *text* holds no secret.
         """
-        if len(text) < _SHORTEST:
+        size = len(text)
+        if size < _SHORTEST:
             return True
-        if len(text) >= _TOKEN_SHORTEST:
-            for sign, literals in self._by_sign:
-                if sign in text:
-                    for literal in literals:
-                        if literal in text:
-                            return False
-        if "=" in text or ":" in text or ("asic " in text or "earer" in text):
+        if size >= _TOKEN_SHORTEST:
+            plain, dashed, scored, dotted = self._lower if text.islower() else self._mixed
+            for literal in plain:
+                if literal in text:
+                    return False
+            if "-" in text:
+                for literal in dashed:
+                    if literal in text:
+                        return False
+            if "_" in text:
+                for literal in scored:
+                    if literal in text:
+                        return False
+            if "." in text:
+                for literal in dotted:
+                    if literal in text:
+                        return False
+        if "=" in text or ":" in text or "asic " in text or "earer" in text:
             lower = text.lower()
-            for literal in self._folded_literals:
+            for literal in self._folded:
                 if literal in lower:
                     return False
         return True
@@ -72,7 +88,7 @@ class TextRedactor:
         is_cut = len(text) > MAX_CHARS
         if is_cut:
             text = text[:MAX_CHARS]
-        if "-----BEGIN " in text or "PuTTY-User-Key-File-" in text:
+        if _PEM in text or _PUTTY in text:
             text = self._hide_pem(text)
         lower = text.lower()
         for rule in self._rules:
@@ -104,7 +120,9 @@ class TextRedactor:
         return "".join([*parts, text[position:]])
 
 
-def _literals(rules: Sequence[Rule], sign: str) -> list[str]:
-    signs = "-_.:"
-    own = [text for rule in rules for text in rule.literals if next((char for char in signs if char in text), "") == sign]
-    return [*own, "-----BEGIN ", "PuTTY-User-Key-File-"] if sign == "-" else list(dict.fromkeys(own))
+def _by_sign(literals: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """
+    Return the literals without a sign, with a dash, an underscore, a full stop.
+    """
+    signs = {literal: next((char for char in "-_." if char in literal), "") for literal in literals}
+    return tuple(tuple(literal for literal in signs if signs[literal] == sign) for sign in ("", "-", "_", "."))

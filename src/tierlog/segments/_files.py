@@ -10,6 +10,8 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -22,38 +24,37 @@ _FIRST_WINDOW = 65_536
 _LARGEST_WINDOW = 1_048_576
 _ATTEMPTS = 100
 
-_write = os.write
-
 
 class SegmentFile(Protocol):
     """
     An open segment.
 
     Attributes:
-        size: Bytes of lines in it, as far as this process knows.
+        put: Appends a line and returns how many bytes of it were taken, which is
+            all the hot path calls; if fewer than all, :meth:`complete` is next.
 
-        is_torn: Whether a part of a line is left in it that couldn't be taken back.
+        is_torn: Whether a part of a line is left that couldn't be taken back.
     """
 
-    size: int
+    put: Callable[[bytes], int]
     is_torn: bool
 
-    def write(self, line: bytes, /) -> None:
+    def complete(self, line: bytes, written: int, /) -> None:
         """
-        Append *line*, whole or not at all.
+        Append the rest of *line*, of which *written* bytes were taken.
 
         Raises:
-            OSError: It wasn't.
+            OSError: It doesn't fit; the part was taken back, or :attr:`is_torn`.
+        """
+
+    def size(self) -> int:
+        """
+        Return the bytes of lines in the file, of whichever process.
         """
 
     def sync(self) -> None:
         """
         Force what was written to the disk.
-        """
-
-    def is_empty(self) -> bool:
-        """
-        Tell whether there's no line in the file, of whichever process.
         """
 
     def is_alone(self) -> bool:
@@ -106,7 +107,7 @@ def open_file(path: Path, *, is_shared: bool, is_mapped: bool, is_new: bool = Tr
             return None
         status = os.fstat(fd)
         if status.st_nlink:  # nobody took it away between opening and locking
-            return MappedFile(fd, status.st_size) if mapped else AppendFile(path, fd, status.st_size, is_shared=is_shared)
+            return MappedFile(fd, status.st_size) if mapped else AppendFile(path, fd, is_shared=is_shared)
         os.close(fd)
     raise OSError(errno.EBUSY, "is taken away as soon as it is made", str(path))
 
@@ -116,38 +117,25 @@ class AppendFile:
     One ``write`` to a file opened with ``O_APPEND`` for each line.
     """
 
-    __slots__ = ("_fd", "_is_shared", "_path", "is_torn", "size")
+    __slots__ = ("_fd", "_is_shared", "_path", "is_torn", "put")
 
-    def __init__(self, path: Path, fd: int, size: int, *, is_shared: bool) -> None:
+    def __init__(self, path: Path, fd: int, *, is_shared: bool) -> None:
         self._path = path
         self._fd = fd
         self._is_shared = is_shared
         self.is_torn = False
-        self.size = size
+        self.put: Callable[[bytes], int] = partial(os.write, fd)
 
-    def write(self, line: bytes) -> None:
+    def complete(self, line: bytes, written: int) -> None:
         """
-        Append *line*, whole or not at all.
-        """
-        written = _write(self._fd, line)
-        self.size += written
-        if written != len(line):
-            self._complete(line, written)
-
-    def _complete(self, line: bytes, written: int) -> None:
-        """
-        Append the rest of a line of which only a part fitted, or take the part back.
+        Append the rest of *line*, or take the part back.
         """
         try:
-            if self._is_shared:  # the rest might not stand behind the part
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
-            rest = _write(self._fd, line[written:])
-            self.size += rest
-            written += rest
+            if not self._is_shared:  # of a shared file, the rest might not stand behind the part
+                written += os.write(self._fd, line[written:])
             if written != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
         except OSError:
-            self.size -= written
             try:
                 self._take_back(written)
             except OSError:
@@ -173,11 +161,11 @@ class AppendFile:
         """
         sync_data(self._fd)
 
-    def is_empty(self) -> bool:
+    def size(self) -> int:
         """
-        Tell whether there's no line in the file.
+        Return the bytes in the file.
         """
-        return os.fstat(self._fd).st_size == 0
+        return os.fstat(self._fd).st_size
 
     def is_alone(self) -> bool:
         """
@@ -211,34 +199,39 @@ class MappedFile:
     skips empty lines can read the file while it grows.
     """
 
-    __slots__ = ("_base", "_end", "_fd", "_filled", "_map", "_window", "is_torn", "size")
+    __slots__ = ("_base", "_end", "_fd", "_filled", "_map", "_size", "_window", "is_torn")
 
     def __init__(self, fd: int, size: int) -> None:
         self._fd = fd
         self.is_torn = False
-        self.size = size
+        self._size = size
         self._filled = size
         self._window = _FIRST_WINDOW
         self._base = 0
         self._end = 0
         self._map: mmap.mmap | None = None
 
-    def write(self, line: bytes) -> None:
+    def put(self, line: bytes) -> int:
         """
         Append *line*, whole or not at all.
+
+        Raises:
+            OSError: There's no space.
         """
-        start = self.size
-        end = start + len(line)
+        start = self._size
+        length = len(line)
+        end = start + length
         if end > self._end:
             self._grow(end)
         # The size moves first: an exception between the two statements leaves
         # newlines behind, and never the rest of one line after another.
-        self.size = end
+        self._size = end
         self._map[start - self._base : end - self._base] = line  # type: ignore[index]
+        return length
 
     def _grow(self, needed: int) -> None:
-        base = self.size - self.size % mmap.ALLOCATIONGRANULARITY
-        end = max(needed, self.size + self._window)
+        base = self._size - self._size % mmap.ALLOCATIONGRANULARITY
+        end = max(needed, self._size + self._window)
         filler = b"\n" * (end - self._filled)
         while self._filled < end:
             self._filled += os.pwrite(self._fd, filler[: end - self._filled], self._filled)
@@ -254,11 +247,16 @@ class MappedFile:
         """
         sync_data(self._fd)
 
-    def is_empty(self) -> bool:
+    def size(self) -> int:
         """
-        Tell whether there's no line in the file.
+        Return the bytes of lines in the file.
         """
-        return self.size == 0
+        return self._size
+
+    def complete(self, line: bytes, written: int) -> None:
+        """
+        Do nothing: a line is taken whole or not at all.
+        """
 
     def is_alone(self) -> bool:
         """
@@ -271,7 +269,7 @@ class MappedFile:
         Cut the filler, give up the lock and close.
         """
         if self._fd >= 0:
-            os.ftruncate(self._fd, self.size)
+            os.ftruncate(self._fd, self._size)
         self.abandon()
 
     def abandon(self) -> None:

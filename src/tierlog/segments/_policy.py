@@ -19,7 +19,7 @@ class Policy(NamedTuple):
     The limits of a segment. Times are in **seconds**, sizes in bytes.
 
     Attributes:
-        max_bytes: A segment isn't begun that is larger; one line may be.
+        max_bytes: The largest segment of more than one line.
 
         max_age: How long a segment is written.
 
@@ -46,6 +46,12 @@ class Policy(NamedTuple):
             return float("inf")
         to_midnight = (DAY_MS - ms % DAY_MS) / 1000 + _MIDNIGHT_GRACE
         return now + min(self.max_age, to_midnight)
+
+    def limit(self, *, is_shared: bool) -> float:
+        """
+        Return the size that a segment doesn't exceed by a further line.
+        """
+        return float("inf") if is_shared else self.max_bytes
 
     def is_over(self, now: float, due: float, used: float, *, is_shared: bool) -> bool:
         """

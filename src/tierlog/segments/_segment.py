@@ -4,7 +4,9 @@ One segment of this process, from its first line to its last.
 
 from __future__ import annotations
 
+import errno
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from tierlog.envelope import Route
@@ -23,34 +25,48 @@ class Segment:
     Not safe to share between threads, but for :meth:`sync`.
 
     Attributes:
+        key: The route's key.
+
         route: What its lines are about.
+
+        place: What names it.
 
         due: Monotonic time at which it ends.
 
         used: Monotonic time of its last line.
 
+        size: Bytes of lines, buffered ones included, as far as this process knows.
+
+        limit: The size that no further line may exceed.
+
         writes: How often this process wrote to its file.
 
         buffer: Lines not yet in its file.
 
-        buffered: Bytes of them.
+        put: As :class:`tierlog.segments._files.SegmentFile` says.
     """
 
-    __slots__ = ("_file", "_journal", "_root", "_sync_lock", "_synced", "buffer", "buffered", "due", "place", "route", "used", "writes")
+    __slots__ = (
+        *("_file", "_journal", "_root", "_sync_lock", "_synced"),
+        *("buffer", "due", "key", "limit", "place", "put", "route", "size", "used", "writes"),
+    )
 
-    def __init__(self, root: Path, journal: Journal, route: Route, place: Place, due: float) -> None:
+    def __init__(self, root: Path, journal: Journal, route: Route, place: Place, due: float, limit: float) -> None:
         self._root = root
         self._journal = journal
         self._file: SegmentFile | None = None
         self._sync_lock = threading.Lock()
         self._synced = 0
+        self.put: Callable[[bytes], int] = _closed
+        self.key = route.key
         self.route = route
         self.place = place
         self.due = due
+        self.limit = limit
         self.used = 0.0
+        self.size = 0
         self.writes = 0
         self.buffer: list[bytes] = []
-        self.buffered = 0
 
     @property
     def is_shared(self) -> bool:
@@ -58,13 +74,6 @@ class Segment:
         Whether other processes may write it, too: a build's or deploy's file.
         """
         return self.place.instance is None
-
-    @property
-    def size(self) -> int:
-        """
-        Bytes of lines, buffered ones included.
-        """
-        return (self._file.size if self._file is not None else 0) + self.buffered
 
     @property
     def is_torn(self) -> bool:
@@ -99,17 +108,31 @@ class Segment:
         if self._file is None:
             return False
         self._journal.note(self.place)  # a neighbour may have finished it in between
+        self.put = self._file.put
+        self.size = self._file.size()
         return True
 
     def write(self, line: bytes) -> None:
         """
-        Append *line* to the file.
+        Append *line*, which may be several, to the file.
 
         Raises:
             OSError: It wasn't appended; no part of it is left.
         """
-        self._file.write(line)  # type: ignore[union-attr] -- the hot path: open by contract
+        written = self.put(line)
+        if written != len(line):
+            self.complete(line, written)
         self.writes += 1
+
+    def complete(self, line: bytes, written: int) -> None:
+        """
+        Append the rest of *line*, of which *written* bytes were taken.
+
+        Raises:
+            OSError: It doesn't fit.
+        """
+        if self._file is not None:
+            self._file.complete(line, written)
 
     def sync(self, ticket: int) -> None:
         """
@@ -130,7 +153,7 @@ class Segment:
         Close the file, to be opened again for the next line.
         """
         with self._sync_lock:
-            file, self._file = self._file, None
+            file, self._file, self.put = self._file, None, _closed
             if file is not None:
                 if self._synced:
                     file.sync()
@@ -146,7 +169,7 @@ class Segment:
         file = self._file
         is_torn = self.is_torn
         is_last = file is None or not self.is_shared or file.is_alone()
-        if file is not None and is_last and file.is_empty():
+        if file is not None and is_last and file.size() == 0:
             (self._root / local_path(self.place)).unlink(missing_ok=True)
         self.park()
         if is_last and not is_torn and not (file is None and self.is_shared):
@@ -159,3 +182,7 @@ class Segment:
         if self._file is not None:
             self._file.abandon()
             self._file = None
+
+
+def _closed(line: bytes) -> int:
+    raise OSError(errno.EBADF, "the segment is closed", f"{len(line)} bytes")

@@ -75,6 +75,8 @@ class SegmentSink:
     Attributes:
         recovered: What the mending did.
 
+        lock: Held while a line is written; a thread may take it again.
+
     Raises:
         ConfigError: An option can't work, or the root can't be written.
     """
@@ -110,7 +112,7 @@ class SegmentSink:
         self._journal = Journal(self.root)
         self._is_closed = False
         self._begin_anew()
-        self._keep = {"process": self._keep_now, "batch": self._keep_later, "disk": self._keep_synced}[durability]
+        self._keep = {"process": None, "batch": self._keep_later, "disk": self._keep_synced}[durability]
         _check_writable(self.root)
         self.recovered = recover_segments(self.root)
         _fork.watch(self)
@@ -122,23 +124,37 @@ class SegmentSink:
         Raises:
             OSError: The disk didn't take it; no part of it is left.
         """
-        lock = self._lock
-        lock.acquire()
+        with self.lock:
+            return self.write_locked(event_line, route)
+
+    def write_locked(self, event_line: bytes, route: Route) -> Commit | None:
+        """
+        Do what :meth:`write` does, for a caller who has the lock.
+        """
+        now = self._monotonic()
+        segment = self._last
+        if segment is None or segment.key is not route[5]:
+            segment = self._other(route.key)
+        if segment is None or now >= segment.due or segment.size + len(event_line) > segment.limit:
+            segment = self._turn(segment, route, event_line, now)
+        segment.used = now
+        keep = self._keep
+        if keep is not None:
+            return keep(segment, event_line, route)
         try:
-            now = self._monotonic()
-            segment = self._open.get(route.key)
-            if segment is None or now >= segment.due or self._is_full(segment, event_line):
-                segment = self._turn(segment, route, event_line, now)
-            segment.used = now
-            return self._keep(segment, event_line)
-        finally:
-            lock.release()
+            written = segment.put(event_line)
+            if written != len(event_line):
+                segment.complete(event_line, written)
+            segment.size += written
+        except OSError as e:
+            self._replacement(segment, event_line, e).write(event_line)
+        return None
 
     def end_build(self, build_id: str) -> None:
         """
         Finish the files of a build: no more lines of it are expected here.
         """
-        with self._lock:
+        with self.lock:
             for segment in self._all():
                 if segment.is_shared and segment.place.id == build_id:
                     self._finish(segment)
@@ -149,7 +165,7 @@ class SegmentSink:
 
         A thread does so by itself; this is for those who control the clock.
         """
-        with self._lock:
+        with self.lock:
             now = self._monotonic()
             for segment in self._all():
                 if self._policy.is_over(now, segment.due, segment.used, is_shared=segment.is_shared):
@@ -161,7 +177,7 @@ class SegmentSink:
         """
         Bring every buffered line to its file.
         """
-        with self._lock:
+        with self.lock:
             for segment in self._all():
                 self._write_buffer(segment)
 
@@ -172,7 +188,7 @@ class SegmentSink:
         A line written after this is kept: in a new segment, by appending.
         """
         self._wake.set()
-        with self._lock:
+        with self.lock:
             self._is_closed = True
             for segment in self._all():
                 self._finish(segment)
@@ -183,7 +199,7 @@ class SegmentSink:
         ``torn_lines`` of those, and ``dropped``: by reason, the lines lost after
         :meth:`write` had taken them.
         """
-        with self._lock:
+        with self.lock:
             return {
                 "segments": {
                     "open": len(self._open),
@@ -198,7 +214,7 @@ class SegmentSink:
         """
         Return the lock to be held during a fork.
         """
-        return self._lock
+        return self.lock
 
     def after_fork_in_child(self) -> None:
         """
@@ -214,10 +230,11 @@ class SegmentSink:
             self.close()
 
     def _begin_anew(self) -> None:
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._wake = threading.Event()
         self._has_thread = False
-        self._open: dict[str, Segment] = {}
+        self._last: Segment | None = None
+        self._open: dict[str, Segment] = {}  # least recently used first
         self._parked: dict[str, Segment] = {}
         self._dropped: dict[str, int] = {}
         self._finished = 0
@@ -225,38 +242,48 @@ class SegmentSink:
     def _all(self) -> list[Segment]:
         return [*self._open.values(), *self._parked.values()]
 
-    def _is_full(self, segment: Segment, line: bytes) -> bool:
-        return segment.size + len(line) > self._policy.max_bytes and segment.size > 0 and not segment.is_shared
+    def _other(self, key: str) -> Segment | None:
+        """
+        Return the open segment of *key*, the most recently used one from now on.
+        """
+        segment = self._open.pop(key, None)
+        if segment is not None:
+            self._open[key] = self._last = segment
+        return segment
 
-    def _keep_now(self, segment: Segment, line: bytes) -> None:
+    def _keep_later(self, segment: Segment, line: bytes, route: Route) -> None:
+        segment.buffer.append(line)
+        segment.size += len(line)
+        if route.lvl == "error" or sum(map(len, segment.buffer)) >= _BATCH_BYTES or self._is_closed:
+            self._write_buffer(segment)
+
+    def _keep_synced(self, segment: Segment, line: bytes, route: Route) -> Commit:
         try:
             segment.write(line)
         except OSError as e:
-            self._replacement(segment, line, e).write(line)
-
-    def _keep_later(self, segment: Segment, line: bytes) -> None:
-        segment.buffer.append(line)
-        segment.buffered += len(line)
-        if segment.route.lvl == "error" or segment.buffered >= _BATCH_BYTES or self._is_closed:
-            self._write_buffer(segment)
-
-    def _keep_synced(self, segment: Segment, line: bytes) -> Commit:
-        key = segment.route.key
-        self._keep_now(segment, line)
-        segment = self._open[key]
+            segment = self._replacement(segment, line, e)
+            segment.write(line)
+        segment.size += len(line)
         return partial(segment.sync, segment.writes)
 
     def _write_buffer(self, segment: Segment) -> None:
-        lines, segment.buffer, segment.buffered = segment.buffer, [], 0
+        lines, segment.buffer = segment.buffer, []
         if not lines:
             return
+        batch = b"".join(lines)
         try:
-            self._keep_now(segment, b"".join(lines))
+            segment.write(batch)
         except OSError as e:
-            reason = errno.errorcode.get(e.errno or 0, "oserror").lower()
-            self._dropped[reason] = self._dropped.get(reason, 0) + len(lines)
-            report("batch", f"{len(lines)} buffered lines could not be written: {e}; they follow")
-            emergency(b"".join(lines))
+            try:
+                self._replacement(segment, batch, e).write(batch)
+            except OSError as final:
+                self._lost(lines, final)
+
+    def _lost(self, lines: list[bytes], error: OSError) -> None:
+        reason = errno.errorcode.get(error.errno or 0, "oserror").lower()
+        self._dropped[reason] = self._dropped.get(reason, 0) + len(lines)
+        report("batch", f"{len(lines)} buffered lines could not be written ({error}); they follow on this stream, and are counted")
+        emergency(b"".join(lines))
 
     def _replacement(self, segment: Segment, line: bytes, error: OSError) -> Segment:
         """
@@ -280,21 +307,18 @@ class SegmentSink:
         if segment is not None:
             self._finish(segment)
         if len(self._open) >= self._max_open:
-            self._park(min(self._open.values(), key=lambda one: one.used))
+            self._park(next(iter(self._open.values())))
         fresh = self._resumed(route, line, now) or self._begun(route, line, now)
-        self._open[route.key] = fresh
+        self._open[fresh.key] = self._last = fresh
         self._start_thread()
         return fresh
 
     def _resumed(self, route: Route, line: bytes, now: float) -> Segment | None:
-        parked = self._parked.get(route.key)
+        parked = self._parked.pop(route.key, None)
         if parked is None:
             return None
-        is_over = now >= parked.due
-        if not is_over and parked.open(is_mapped=self._is_mapped, is_new=False):
-            del self._parked[route.key]
-            if not self._is_full(parked, line):
-                return parked
+        if now < parked.due and parked.open(is_mapped=self._is_mapped, is_new=False) and parked.size + len(line) <= parked.limit:
+            return parked
         self._finish(parked)
         return None
 
@@ -305,8 +329,8 @@ class SegmentSink:
             place = Place(route.tier, route.day, route.id)
         else:
             place = Place(route.tier, route.day, route.id, route.instance, _new_ulid(ms))
-        due = self._policy.due(now, ms, is_shared=is_shared)
-        segment = Segment(self.root, self._journal, route, place, due)
+        due, limit = self._policy.due(now, ms, is_shared=is_shared), self._policy.limit(is_shared=is_shared)
+        segment = Segment(self.root, self._journal, route, place, due, limit)
         for _ in range(_OPEN_ATTEMPTS):
             if segment.open(is_mapped=self._is_mapped, is_new=True):
                 return segment
@@ -318,21 +342,34 @@ class SegmentSink:
         return self.writer == "mmap" and not self._is_closed  # after close() nobody cuts the filler
 
     def _park(self, segment: Segment) -> None:
+        """
+        Close the file of *segment* until its next line.
+        """
         self._write_buffer(segment)
-        if self._open.pop(segment.route.key, None) is not None:
+        if self._leave(segment):
             segment.park()
-            self._parked[segment.route.key] = segment
+            self._parked[segment.key] = segment
 
     def _finish(self, segment: Segment) -> None:
+        """
+        End *segment*: it gets no more lines.
+        """
         self._write_buffer(segment)
-        for segments in (self._open, self._parked):
-            if segments.get(segment.route.key) is segment:
-                del segments[segment.route.key]
+        self._leave(segment)
         self._finished += 1
         try:
             segment.finish()
         except OSError as e:
             report("finish", f"{local_path(segment.place)} could not be finished ({e}); the next start mends it")
+
+    def _leave(self, segment: Segment) -> bool:
+        if self._last is segment:
+            self._last = None
+        was_open = self._open.get(segment.key) is segment
+        for segments in (self._open, self._parked):
+            if segments.get(segment.key) is segment:
+                del segments[segment.key]
+        return was_open
 
     def _start_thread(self) -> None:
         if self._has_thread or self._is_closed:
