@@ -1,0 +1,47 @@
+"""
+What several test modules need, and the check that nothing global is left changed.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from tierlog import context, handler, runtime
+
+
+ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+"""A valid id."""
+
+OTHER_ULID = "01BX5ZZKBKACTAV9WEVGEMMVRZ"
+"""Another one."""
+
+
+@pytest.fixture(autouse=True)
+def logging_state():
+    """
+    Give each test a root logger without tierlog, and put everything back after it.
+    """
+    root = logging.getLogger()
+    manager = logging.Logger.manager
+    before = (root.level, root.handlers[:], root.filters[:], logging.getLoggerClass(), logging.getLogRecordFactory())
+    known = set(manager.loggerDict)
+    handlers = handler.all_handlers[:]
+    token = context.restore(context.EMPTY)
+
+    yield
+
+    context.unbind(token)
+    for one in handler.all_handlers:
+        if one not in handlers:
+            one.close()
+    handler.all_handlers[:] = handlers
+    runtime._configured.clear()  # noqa: SLF001 -- the one global that no public call resets
+    root.setLevel(before[0])
+    root.handlers[:], root.filters[:] = before[1], before[2]
+    logging.setLoggerClass(before[3])
+    logging.setLogRecordFactory(before[4])
+    logging.disable(logging.NOTSET)
+    for name in set(manager.loggerDict) - known:
+        del manager.loggerDict[name]
