@@ -239,17 +239,20 @@ class bound:  # noqa: N801 -- used as a function, as contextlib's own are
         self.__exit__()
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """
+        Return *function* so that each call of it is such a block.
+        """
         from inspect import iscoroutinefunction  # noqa: PLC0415 -- 8 ms, and only to decorate
 
         if iscoroutinefunction(function):
-            coroutine = cast(Callable[P, Awaitable[Any]], function)
+            coroutine = cast("Callable[P, Awaitable[Any]]", function)
 
             @wraps(function)
             async def call_async(*args: P.args, **kwargs: P.kwargs) -> object:
                 with bound(**self._ids):
                     return await coroutine(*args, **kwargs)
 
-            return cast(Callable[P, R], call_async)
+            return cast("Callable[P, R]", call_async)
 
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -272,6 +275,9 @@ class Carried(Generic[P, R]):
         self._context = context
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """
+        Call the function.
+        """
         token = restore(self._context)
         try:
             return self._function(*args, **kwargs)
@@ -324,6 +330,8 @@ def from_env(environ: Mapping[str, str] | None = None, prefix: str = "TIERLOG_")
 
     Args:
         environ: What to read; this process's environment if None.
+
+        prefix: What the names begin with.
 
     Returns:
         What :func:`unbind` takes to undo it.

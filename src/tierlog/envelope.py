@@ -20,8 +20,8 @@ from tierlog.kinds import TIERS, default_kind, is_kind
 
 
 __all__ = [
-    "DAY_MS",
     "DATA_MAX_BYTES",
+    "DAY_MS",
     "ID_FORMATS",
     "KEYS",
     "LEVELS",

@@ -11,29 +11,20 @@ from types import TracebackType
 from typing import Any
 
 from tierlog.context import Context, bound, current
+from tierlog.envelope import LEVELS
 from tierlog.handler import all_handlers as _handlers
 from tierlog.handler import handlers
 
 
 __all__ = ["build", "log_event"]
 
-_Level = tuple[str, int, str | None]
-
-_LEVELS: dict[str, _Level] = {
-    "debug": ("debug", 10, None),
-    "info": ("info", 20, None),
-    "warn": ("warn", 30, None),
-    "warning": ("warn", 30, None),
-    "error": ("error", 40, None),
-    "critical": ("error", 50, "CRITICAL"),
-}
-"""``lvl``, the number, and what ``data.level`` says."""
-
+_NUMBERS = {name: number for number, name in LEVELS.items()}
+_OTHER_LEVELS = {"warning": ("warn", 30, None), "critical": ("error", 50, "CRITICAL")}
 _SRC = "event"
 _time_ns = time.time_ns
 
 
-def log_event(  # noqa: PLR0913 -- the envelope's own fields
+def log_event(
     tier: str,
     kind: str | None,
     lvl: str,
@@ -64,22 +55,28 @@ def log_event(  # noqa: PLR0913 -- the envelope's own fields
 
         data: The payload; a dict as a rule.
 
-        project_id: Stands instead of the context's, as do the other ids.
+        project_id: Stands instead of the context's.
+
+        build_id: Likewise.
+
+        user_id: Likewise.
+
+        req_id: Likewise.
 
         src: Who says so; the context's, else ``event``.
     """
-    handler = _handlers[-1] if _handlers else None
-    level = _LEVELS.get(lvl) if type(lvl) is str else None
-    if level is None or level[2] is not None:
-        level, data = _with_level(level, lvl, data)
+    level = _NUMBERS.get(lvl) if type(lvl) is str else None
+    if level is None:
+        lvl, level, data = _with_level(lvl, data)
     ids = None
     if project_id is not None or build_id is not None or user_id is not None or req_id is not None:
         ids = _given(project_id, build_id, user_id, req_id)
-    if handler is None or (handler.filters and not handler.has_plain_filters()):
-        _log_as_record(handler, level[1], tier, kind, msg, data, ids, src)
-    elif level[1] >= handler.level:
-        context = current()
-        handler.pipeline.event(_time_ns() // 1_000_000, context, level[0], src or _SRC, msg, None, None, data, tier, kind, ids)
+    handler = _handlers[-1] if _handlers else None
+    filters = handler.filters if handler is not None else ()
+    if handler is None or (filters and (filters[0] is not handler.plain_filter or len(filters) > 1)):
+        _log_as_record(handler, level, tier, kind, msg, data, ids, src)
+    elif level >= handler.level:
+        handler.pipeline.event(_time_ns() // 1_000_000, current(), lvl, src or _SRC, msg, None, None, data, tier, kind, ids)
 
 
 def _given(project_id: Any, build_id: Any, user_id: Any, req_id: Any) -> dict[str, Any]:
@@ -87,13 +84,16 @@ def _given(project_id: Any, build_id: Any, user_id: Any, req_id: Any) -> dict[st
     return {name: value for name, value in ids.items() if value is not None}
 
 
-def _with_level(level: _Level | None, given: Any, data: Any) -> tuple[_Level, Any]:
+def _with_level(given: Any, data: Any) -> tuple[str, int, Any]:
     """
-    Return the level of one that isn't one of the four, and the data with its name.
+    Return the ``lvl`` and number of one that isn't one of the four, and the data
+    with its name.
     """
-    name = level[2] if level is not None else given
+    lvl, number, name = _OTHER_LEVELS.get(given, ("info", 20, given)) if type(given) is str else ("info", 20, given)
+    if name is None:
+        return lvl, number, data
     own = data if type(data) is dict else {} if data is None else {"data": data}
-    return level or _LEVELS["info"], {**own, "level": name}
+    return lvl, number, {**own, "level": name}
 
 
 def _log_as_record(

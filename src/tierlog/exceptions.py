@@ -36,28 +36,30 @@ def exception_data(error: BaseException, *, with_locals: bool = False) -> dict[s
 
         with_locals: Whether frames carry their local variables, as text.
     """
-    return _describe(error, with_locals, set(), _MAX_CHAIN)
+    return _describe(error, with_locals=with_locals, seen=set(), room=_MAX_CHAIN)
 
 
-def _describe(error: BaseException, with_locals: bool, seen: set[int], room: int) -> dict[str, Any]:
+def _describe(error: BaseException, *, with_locals: bool, seen: set[int], room: int) -> dict[str, Any]:
     seen.add(id(error))
     cls = type(error)
     found: dict[str, Any] = {
         "type": cls.__qualname__,
         "module": cls.__module__,
         "message": _message(error),
-        "frames": _frames(error.__traceback__, with_locals),
+        "frames": _frames(error.__traceback__, with_locals=with_locals),
     }
     notes = getattr(error, "__notes__", None)
     if isinstance(notes, (list, tuple)) and notes:
         found["notes"] = [text_of(note) for note in notes[:_MAX_GROUP]]
     inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     if inner and room > 0:
-        found["exceptions"] = [_describe(one, with_locals, seen, room - 1) for one in inner[:_MAX_GROUP] if id(one) not in seen]
+        found["exceptions"] = [
+            _describe(one, with_locals=with_locals, seen=seen, room=room - 1) for one in inner[:_MAX_GROUP] if id(one) not in seen
+        ]
     name, linked = ("cause", error.__cause__) if error.__cause__ is not None else ("context", error.__context__)
     is_shown = name == "cause" or not error.__suppress_context__
     if linked is not None and is_shown and id(linked) not in seen and room > 0:
-        found[name] = _describe(linked, with_locals, seen, room - 1)
+        found[name] = _describe(linked, with_locals=with_locals, seen=seen, room=room - 1)
     return found
 
 
@@ -68,18 +70,18 @@ def _message(error: BaseException) -> str:
         return text_of(list(error.args)) if type(error.args) is tuple else ""
 
 
-def _frames(traceback: TracebackType | None, with_locals: bool) -> list[dict[str, Any]]:
+def _frames(traceback: TracebackType | None, *, with_locals: bool) -> list[dict[str, Any]]:
     chain: list[TracebackType] = []
     while traceback is not None:
         chain.append(traceback)
         traceback = traceback.tb_next
-    frames = [_frame(one, with_locals) for one in chain[:_FIRST_FRAMES]]
+    frames = [_frame(one, with_locals=with_locals) for one in chain[:_FIRST_FRAMES]]
     if len(chain) > _FIRST_FRAMES + _LAST_FRAMES:
         frames.append({"omitted": len(chain) - _FIRST_FRAMES - _LAST_FRAMES})
-    return frames + [_frame(one, with_locals) for one in chain[_FIRST_FRAMES:][-_LAST_FRAMES:]]
+    return frames + [_frame(one, with_locals=with_locals) for one in chain[_FIRST_FRAMES:][-_LAST_FRAMES:]]
 
 
-def _frame(traceback: TracebackType, with_locals: bool) -> dict[str, Any]:
+def _frame(traceback: TracebackType, *, with_locals: bool) -> dict[str, Any]:
     code = traceback.tb_frame.f_code
     found: dict[str, Any] = {"file": code.co_filename, "line": traceback.tb_lineno, "func": code.co_qualname}
     if with_locals:

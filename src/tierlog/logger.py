@@ -60,12 +60,14 @@ class TierLogger(logging.Logger):
     attributes, for which the standard library raises, become data.
     """
 
+    _cache: dict[int, bool]
+
     debug = _method(logging.DEBUG, "debug")
     info = _method(logging.INFO, "info")
     warning = _method(logging.WARNING, "warn")
     error = _method(logging.ERROR, "error")
 
-    def makeRecord(  # noqa: N802, PLR0913 -- the stdlib's name and signature
+    def makeRecord(  # noqa: N802 -- the stdlib's name
         self,
         name: str,
         level: int,
@@ -105,7 +107,7 @@ class TierLogger(logging.Logger):
         factory = _factory()
         if (factory is not FastRecord and factory is not _LogRecord) or _Logger.callHandlers is not _call_handlers:
             return None
-        return found.pipeline.event  # type: ignore[no-any-return]
+        return found.pipeline.event
 
 
 def upgrade(logger: logging.Logger) -> logging.Logger:

@@ -26,8 +26,8 @@ _LONG_CHARS = MSG_MAX_BYTES // 4  # no text this short can be too many bytes
 
 
 def dump_text(text: str) -> bytes:
-    """
-    Return *text* as JSON; lone surrogates become ``\\ud800`` in letters.
+    r"""
+    Return *text* as JSON; lone surrogates become ``\ud800`` in letters.
     """
     try:
         return orjson.dumps(text)

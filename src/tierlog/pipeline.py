@@ -31,13 +31,14 @@ __all__ = ["Pipeline", "RedactsValues", "Stamp", "new_instance_id"]
 
 _REMEMBERED = 1_024
 _MAX_SOURCE = 512
-_LONG_CHARS = 65_536
+_LONG_BYTES = 65_536  # what is longer may have to be cut
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PLAIN_ARGS = frozenset([str, int, float, bool, type(None)])
 _CONTAINERS = (dict, list, tuple, set, frozenset)
 _BYTES = (bytes, bytearray, memoryview)
 _HEAD_NAMES = (*IDS, "tier", "kind")
 _EMPTY = b"{}"
+_PAUSES = (200e-6, 300e-6, 500e-6, 1e-3, 1e-3, 2e-3)  # seconds
 _dumps = orjson.dumps
 
 _STANDARD = tuple(logging.LogRecord("", 0, "", 0, "", (), None).__dict__)
@@ -46,9 +47,11 @@ _LAST_STANDARD = _STANDARD[-1]
 _ONLY_DATA = ["data"]
 _NOT_EXTRA = frozenset([*_STANDARD, "message", "asctime", "taskName", "_tierlog"])
 
-_FIELDS = {
-    **{name: name for name in (*IDS, "tier", "kind", "src")},
-    **{"projectId": "project_id", "buildId": "build_id", "userId": "user_id", "reqId": "req_id"},
+_FIELDS = {name: name for name in (*IDS, "tier", "kind", "src")} | {
+    "projectId": "project_id",
+    "buildId": "build_id",
+    "userId": "user_id",
+    "reqId": "req_id",
 }
 _get_ident = threading.get_ident
 
@@ -162,9 +165,25 @@ class Pipeline:
         self._begin_anew(instance_id or new_instance_id(name))
         _fork.watch(self)
 
+    def _begin_anew(self, instance_id: str) -> None:
+        self.instance_id = instance_id
+        self._key = object()  # what earlier heads were kept under is of no use now
+        self._heads: dict[tuple[Any, ...], Head] = {}
+        self._lock: _fork.Lock = getattr(self.sink, "lock", None) or threading.RLock()
+        self._guard = threading.Lock()  # of the counters that aren't counted under the lock
+        self._is_writing = False
+        self._is_salvaging = False
+        self._deferred: list[tuple[Any, ...]] = []
+        self._seq = 0
+        self._dropped: dict[str, int] = {}
+        self._truncated = 0
+        self._rerouted: dict[str, int] = {}
+        self._sync_failures = 0
+        self._last_error: str | None = None
+
     # -- what comes in -------------------------------------------------------------
 
-    def event(
+    def event(  # noqa: C901, PLR0912, PLR0915 -- the hot path, see below
         self,
         ms: int,
         context: Context,
@@ -215,38 +234,33 @@ class Pipeline:
                     fields, data = _split(extra)
                     src, tier, kind = fields.pop("src", src), fields.pop("tier", None), fields.pop("kind", None)
             if args:
-                msg, data = self._formatted(msg, args, data)
-            if fields:
-                head = self._own_head(ms, context, lvl, tier, kind, fields)
-            else:
-                head = context.heads.get((self._key, tier, kind, lvl))
-                if head is None or not head[2] <= ms < head[3]:
-                    head = self._shared_head(ms, context, lvl, tier, kind)
-            if head is None:  # tierlog's own work, muted
-                return
+                for arg in args:
+                    if type(arg) not in _PLAIN_ARGS or type(msg) is not str or type(args) is not tuple:
+                        msg, data = self._formatted(msg, args, data)
+                        break
+                else:
+                    try:
+                        msg = msg % args
+                    except Exception as e:  # noqa: BLE001 -- wrong arguments are no reason to lose a record
+                        data = _with_args(data, args, e)
+            head = None if fields else context.heads.get((self._key, tier, kind, lvl))
+            if head is None or not head[2] <= ms < head[3]:
+                head = self._head(ms, context, lvl, tier, kind, fields)
+                if head is None:  # tierlog's own work, muted
+                    return
             text = self._text(msg if type(msg) is str else self._message(msg))
-            if len(text) > _LONG_CHARS:
-                text = self._cut(text)
             try:
                 message = _dumps(text)
-            except TypeError:
-                message = dump_text(text)
-            if data is None and head[4] is None:
-                body = _EMPTY
-            else:
-                plain = self._data(data)
-                if type(plain) is not dict or head[4] is not None:
-                    plain = self._noted(plain, head[4])
-                try:
-                    body = _dumps(plain)
-                except TypeError:
-                    body = dump_data(plain)
-                if len(body) + len(message) > DATA_MAX_BYTES:
-                    body = self._fitted(message, plain)
+                body = _EMPTY if data is None else _dumps(self._data(data)) if type(data) is dict else None
+            except TypeError:  # lone surrogates, numbers beyond 64 bits
+                body = None
+            if body is None or head[4] is not None or len(message) + len(body) > _LONG_BYTES:
+                message, body = self._careful(text, data, head[4])
             source = self._sources.get(context.src or src) or self._source(context.src or src)
             commit = None
             lock = self._lock
-            lock.acquire()
+            if not lock.acquire(blocking=False):
+                _wait_for(lock)
             try:
                 if self._is_writing:  # a signal handler or a finalizer logs in the middle of a write
                     self._deferred.append((ms, context, lvl, src, text, None, None, data, tier, kind, fields))
@@ -357,15 +371,20 @@ class Pipeline:
         given = list(value) if isinstance(value, (tuple, set, frozenset)) else value
         return value if plain == given else plain
 
-    def _fitted(self, message: bytes, data: dict[str, Any]) -> bytes:
-        self._truncated += 1
-        return fit(message, data)
-
-    def _cut(self, text: str) -> str:
+    def _careful(self, text: str, data: Any, notes: Mapping[str, Any] | None) -> tuple[bytes, bytes]:
+        """
+        Return message and data as JSON, whatever they are and however long.
+        """
         cut = truncate(text)
-        if cut is not text:
+        message = dump_text(cut)
+        plain = self._data(data)
+        body = dump_data(self._noted(plain, notes)) if plain is not None or notes else _EMPTY
+        if len(body) + len(message) > DATA_MAX_BYTES:
+            body = fit(message, self._noted(plain, notes))
             self._truncated += 1
-        return cut
+        elif cut is not text:
+            self._truncated += 1
+        return message, body
 
     def _formatted(self, msg: Any, args: Any, data: Any) -> tuple[str, Any]:
         """
@@ -375,20 +394,21 @@ class Pipeline:
         try:
             if type(args) is not tuple:
                 return template % (self._shown(args) if isinstance(args, _CONTAINERS) else args), data
-            for arg in args:
-                if type(arg) not in _PLAIN_ARGS:
-                    return self._formatted_carefully(template, args), data
-            return template % args, data
+            return self._formatted_carefully(template, args), data
         except Exception as e:  # noqa: BLE001 -- wrong arguments are no reason to lose a record
-            notes = {"_tierlog": {"format_error": f"{type(e).__name__}: {text_of(e)}", "args": args}}
-            return template, {**data, **notes} if type(data) is dict else notes if data is None else {"data": data, **notes}
+            return template, _with_args(data, args, e)
 
     def _formatted_carefully(self, template: str, args: tuple[Any, ...]) -> str:
-        shown = tuple(self._shown(arg) if isinstance(arg, _CONTAINERS) else text_of(arg) if isinstance(arg, _BYTES) else arg for arg in args)
+        shown = tuple(map(self._shown_arg, args))
         try:
             return template % shown
         except Exception:  # noqa: BLE001 -- an argument's own __str__
             return template % tuple(arg if type(arg) in _PLAIN_ARGS else text_of(arg) for arg in shown)
+
+    def _shown_arg(self, arg: Any) -> Any:
+        if isinstance(arg, _CONTAINERS):
+            return self._shown(arg)
+        return text_of(arg) if isinstance(arg, _BYTES) else arg
 
     def _rich_record(
         self,
@@ -428,34 +448,27 @@ class Pipeline:
         part = self._sources[src] = b',"src":' + dump_text(self._text(src))
         return part
 
-    def _shared_head(self, ms: int, context: Context, lvl: str, tier: str | None, kind: str | None) -> Head | None:
+    def _head(
+        self, ms: int, context: Context, lvl: str, tier: str | None, kind: str | None, fields: Mapping[str, Any] | None
+    ) -> Head | None:
+        """
+        Return the head for a record, and remember it; None if it is to be kept out.
+        """
         if context.is_muted:
             return None
         self._announce()
-        fields = context.fields()
-        fields |= {name: value for name, value in (("tier", tier), ("kind", kind)) if value is not None}
-        head = self._made_head(ms, fields, lvl)
-        if len(context.heads) >= _REMEMBERED:
-            context.heads.clear()
-        context.heads[self._key, tier, kind, lvl] = head
-        return head
-
-    def _own_head(
-        self, ms: int, context: Context, lvl: str, tier: str | None, kind: str | None, fields: Mapping[str, Any]
-    ) -> Head | None:
-        if context.is_muted:
-            return None
-        merged = {**context.fields(), **fields}
+        merged: dict[str, Any] = {**context.fields(), **(fields or {})}
         merged |= {name: value for name, value in (("tier", tier), ("kind", kind)) if value is not None}
-        key: Any = (lvl, *map(merged.get, _HEAD_NAMES))
-        if not all(type(part) is str or part is None for part in key):
+        memory, key = (
+            (self._heads, (lvl, *map(merged.get, _HEAD_NAMES))) if fields else (context.heads, (self._key, tier, kind, lvl))
+        )
+        if not all(type(part) is str or part is None for part in key[1:]):
             return self._made_head(ms, merged, lvl)
-        head = self._heads.get(key)
+        head = memory.get(key)
         if head is None or not head.starts <= ms < head.ends:
-            self._announce()
-            if len(self._heads) >= _REMEMBERED:
-                self._heads.clear()
-            head = self._heads[key] = self._made_head(ms, merged, lvl)
+            if len(memory) >= _REMEMBERED:
+                memory.clear()
+            head = memory[key] = self._made_head(ms, merged, lvl)
         return head
 
     def _made_head(self, ms: int, fields: Mapping[str, Any], lvl: str) -> Head:
@@ -533,21 +546,21 @@ class Pipeline:
         self._begin_anew(new_instance_id(self._name))
         self._is_announced = False
 
-    def _begin_anew(self, instance_id: str) -> None:
-        self.instance_id = instance_id
-        self._key = object()  # what earlier heads were kept under is of no use now
-        self._heads: dict[tuple[Any, ...], Head] = {}
-        self._lock: _fork.Lock = getattr(self.sink, "lock", None) or threading.RLock()
-        self._guard = threading.Lock()  # of the counters that aren't counted under the lock
-        self._is_writing = False
-        self._is_salvaging = False
-        self._deferred: list[tuple[Any, ...]] = []
-        self._seq = 0
-        self._dropped: dict[str, int] = {}
-        self._truncated = 0
-        self._rerouted: dict[str, int] = {}
-        self._sync_failures = 0
-        self._last_error: str | None = None
+
+def _wait_for(lock: _fork.Lock) -> None:
+    """
+    Take a *lock* that another thread has.
+
+    The write lets other threads run. If they waited in the lock, each line would
+    wake one of them, which would then wait for the interpreter: four threads would
+    cost three times what one does. So they look again a little later, and wait in
+    the lock only when it isn't free for long.
+    """
+    for pause in _PAUSES:
+        time.sleep(pause)
+        if lock.acquire(blocking=False):
+            return
+    lock.acquire()
 
 
 def _picked(attributes: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -572,6 +585,14 @@ def _split(extra: Mapping[Any, Any]) -> tuple[dict[str, Any], Any]:
         # What both name stays: the payload's under its name, the other beside it.
         rest = {**{f"{key}~2" if key in data else key: value for key, value in rest.items()}, **data}
     return fields, rest or None
+
+
+def _with_args(data: Any, args: Any, error: Exception) -> dict[str, Any]:
+    """
+    Return *data* with the arguments that could not be put into the message.
+    """
+    own = data if type(data) is dict else {} if data is None else {"data": data}
+    return {**own, "_tierlog": {"format_error": f"{type(error).__name__}: {text_of(error)}", "args": args}}
 
 
 def _raised(exc_info: Any) -> BaseException | None:

@@ -9,7 +9,8 @@ time, so that whoever walks the tree decides how deep it goes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time
 from itertools import islice
 from types import MappingProxyType
@@ -58,7 +59,7 @@ def key_text(key: object) -> str:
     Return a dict's *key* as JSON would name it, at most 1 024 characters long.
     """
     if key is None or key is True or key is False:
-        return _JSON_NAMES[key]  # type: ignore[index]
+        return _JSON_NAMES[key]
     if type(key) is not str:
         plain = unwrap(key)
         key = plain if type(plain) is str else text_of(plain)
@@ -83,10 +84,10 @@ def unwrap(value: Any) -> Any:
 
 
 def encodable(value: Any) -> Any:
-    """
+    r"""
     Return a tree of exact builtins so that the encoder takes it.
 
-    JSON here has no lone surrogates (they become ``\\udc80`` in letters) and no
+    JSON here has no lone surrogates (they become ``\udc80`` in letters) and no
     integers beyond 64 bits (they become strings).
     """
     cls = type(value)
@@ -120,10 +121,8 @@ def _bytes_text(value: Any) -> str:
     return bytes(memoryview(value).cast("B")[:_MAX_CHARS]).decode("utf-8", "backslashreplace")
 
 
-
 def _mapping(value: Any) -> dict[Any, Any]:
     return {key: value[key] for key in islice(iter(value), MAX_ITEMS)}
-
 
 
 def _tuple(value: Any) -> list[Any] | dict[str, Any]:
@@ -172,7 +171,7 @@ def _by_shape(cls: type, value: Any) -> Any:  # noqa: PLR0911 -- one line a shap
         return _iterated(value)
     if issubclass(cls, MappingProxyType) or issubclass(cls, Mapping):
         return _mapping(value)
-    return _iterated(value) if issubclass(cls, Set) else text_of(value)
+    return _iterated(value) if issubclass(cls, AbstractSet) else text_of(value)
 
 
 def _numpy(value: Any) -> Any:

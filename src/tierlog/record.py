@@ -20,17 +20,18 @@ from typing import Any
 __all__ = ["FastRecord", "install_record_factory", "is_known_factory"]
 
 _REMEMBERED = 4_096
-_KNOWN = (
-    "name msg args levelname levelno pathname filename module exc_info exc_text stack_info lineno funcName created "
-    "msecs relativeCreated thread threadName processName process"
-).split()
+_KNOWN = [
+    *("name", "msg", "args", "levelname", "levelno", "pathname", "filename", "module", "exc_info", "exc_text"),
+    *("stack_info", "lineno", "funcName", "created", "msecs", "relativeCreated", "thread", "threadName"),
+    *("processName", "process"),
+]
 
 _sample = logging.LogRecord("", 0, "", 0, "", (), None)
 _HAS_TASKS = "taskName" in _sample.__dict__
 _started = _sample.created - _sample.relativeCreated / 1000
 _names: dict[str, tuple[str, str]] = {}
 
-_time = time.time
+_time = time.time  # noqa: TID251 -- what the stdlib reads, whatever clock the handler has
 _getpid = os.getpid
 _get_ident = threading.get_ident
 _current_thread = threading.current_thread
@@ -43,7 +44,7 @@ class FastRecord(logging.LogRecord):
     A LogRecord made with less work.
     """
 
-    def __init__(  # noqa: PLR0913 -- the stdlib's signature
+    def __init__(
         self,
         name: str,
         level: int,

@@ -19,6 +19,7 @@ from tierlog.typing import Commit, Sink
 
 __all__ = ["MemorySink", "StreamSink", "TeeSink", "Written"]
 
+
 class StreamSink:
     """
     Lines to standard output or standard error, for twelve-factor deployments.

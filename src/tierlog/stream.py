@@ -77,7 +77,8 @@ def stream_options(
         ConfigError: One of them can't work.
     """
     if instance_id is not None and not _INSTANCE_ID.match(instance_id):
-        raise ConfigError("instance_id", f"{instance_id!r} can't be part of a file name; it must match {_INSTANCE_ID.pattern[:-2]}")
+        form = _INSTANCE_ID.pattern.removesuffix(r"\Z")
+        raise ConfigError("instance_id", f"{instance_id!r} can't be part of a file name; it must match {form}")
     redactor = _redactor(redact)
     return StreamOptions(
         _name(instance_name),

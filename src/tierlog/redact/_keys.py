@@ -8,18 +8,24 @@ that ``apiKey``, ``API_KEY`` and ``x-api-key`` are one name.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 
 __all__ = ["is_sensitive"]
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
-_ANYWHERE = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ANYWHERE = _words(
     "password passwd passwort passphrase passcode pwd secret secrets credential credentials authorization cookie "
     "cookies setcookie apikey apisecret accesskey secretkey privatekey signingkey sessionid phpsessid jsessionid "
-    "jwt csrf csrftoken xsrf token authtoken accesstoken refreshtoken idtoken dsn connectionstring".split()
+    "jwt csrf csrftoken xsrf token authtoken accesstoken refreshtoken idtoken dsn connectionstring"
 )
-_AT_THE_END = frozenset("auth session sid".split())
+_AT_THE_END = _words("auth session sid")
 _PAIRS = frozenset(
     [
         *(("api", "key"), ("access", "key"), ("private", "key"), ("secret", "key"), ("signing", "key")),
@@ -27,10 +33,10 @@ _PAIRS = frozenset(
         *(("session", "key"), ("connection", "string"), ("conn", "str"), ("pass", "word")),
     ]
 )
-_HARMLESS_END = frozenset(
+_HARMLESS_END = _words(
     "count counts used usage limit limits length len size total type kind name policy age ttl expiry expires expired "
     "expiration at enabled disabled required valid changed rotated status state url uri path file method algorithm "
-    "index position budget cost rate per version strength hint label source".split()
+    "index position budget cost rate per version strength hint label source"
 )
 
 
@@ -46,4 +52,4 @@ def is_sensitive(name: str) -> bool:
         return False
     if words[-1] in _AT_THE_END or not _ANYWHERE.isdisjoint(words):
         return True
-    return any(pair in _PAIRS for pair in zip(words, words[1:], strict=False))
+    return any(pair in _PAIRS for pair in pairwise(words))

@@ -53,10 +53,32 @@ class Copier:
         """
         try:
             if type(value) is dict:
-                return self._dict(value.copy(), (), None)
+                own = value.copy()
+                return own if self._is_plain(own) else self._dict(own, (), [MAX_ITEMS])
             return self._value(value, (), [MAX_ITEMS])
         except RecursionError:  # the caller's own stack is nearly full
             return _TOO_DEEP
+        except Exception:  # noqa: BLE001 -- for example a key's own __hash__
+            return _WITHHELD
+
+    def _is_plain(self, own: dict[Any, Any]) -> bool:
+        """
+        Tell that nothing in *own* has to be looked at closer.
+        """
+        clean_keys, clean_texts = self._clean_keys, self._clean_texts
+        for key, value in own.items():
+            if key not in clean_keys:
+                return False
+            cls = type(value)
+            if cls is str:
+                if value not in clean_texts:
+                    return False
+            elif cls is float:
+                if value - value != 0.0:  # not finite
+                    return False
+            elif cls not in _AS_THEY_ARE:
+                return False
+        return True
 
     def counts(self) -> dict[str, int]:
         """
@@ -70,7 +92,7 @@ class Copier:
         """
         return False
 
-    def _value(self, value: Any, parents: _Parents, room: list[int]) -> Any:
+    def _value(self, value: Any, parents: _Parents, room: list[int]) -> Any:  # noqa: PLR0911 -- one line a type
         cls = type(value)
         if cls is str:
             return self.text(value)
@@ -88,28 +110,22 @@ class Copier:
             return self._list(inner, within, room)
         return self.text(inner) if type(inner) is str else inner
 
-    def _dict(self, own: dict[Any, Any], parents: _Parents, room: list[int] | None) -> dict[str, Any]:
+    def _dict(self, own: dict[Any, Any], parents: _Parents, room: list[int]) -> dict[str, Any]:
         """
         Copy *own*, which nobody else has, in place if its keys may stay.
 
-        *room* is how many more items may be taken; None at the first level.
+        *room* is how many more items may be taken.
         """
         clean_keys, clean_texts = self._clean_keys, self._clean_texts
         for key, value in own.items():
             if key not in clean_keys:
-                return self._rekeyed(own, parents, room or [MAX_ITEMS])
+                return self._rekeyed(own, parents, room)
             cls = type(value)
             if cls is str:
                 if value not in clean_texts:
-                    own[key] = self.text(value)
-            elif cls is float:
-                if value - value != 0.0:  # noqa: PLR0124 -- not finite
-                    own[key] = unwrap(value)
+                    own[key] = self._remembered_text(value)
             elif cls not in _AS_THEY_ARE:
-                room = room or [MAX_ITEMS]
                 own[key] = self._value(value, parents, room)
-        if room is None:
-            return own if len(own) <= MAX_ITEMS else _shortened(own, [MAX_ITEMS - len(own)])
         room[0] -= len(own)
         return own if room[0] >= 0 else _shortened(own, room)
 
@@ -140,6 +156,16 @@ class Copier:
 
     def _hidden(self, value: Any) -> str:  # noqa: ARG002 -- the interface of a redactor
         return _KEY_MARK
+
+    def _remembered_text(self, text: str) -> str:
+        """
+        Do what :meth:`text` does, and remember a short one that is clean: values
+        repeat, messages seldom do.
+        """
+        clean = self.text(text)
+        if clean is text and len(text) <= _REMEMBERED_CHARS:
+            self._remember(self._clean_texts, text)
+        return clean
 
     def _remember(self, memory: set[str], text: str) -> None:
         if len(memory) >= _REMEMBERED:
@@ -177,17 +203,8 @@ class Redactor(Copier):
         >>> Redactor().text("password=hunter2 for bob")
         'password=[REDACTED:password] for bob'
         """
-        clean = self._clean_texts
-        if text in clean:
-            return text
         try:
-            if self._is_clean(text):
-                if len(text) <= _REMEMBERED_CHARS:
-                    if len(clean) >= _REMEMBERED:
-                        clean.clear()
-                    clean.add(text)
-                return text
-            return self._texts.hide(text)
+            return text if self._is_clean(text) else self._texts.hide(text)
         except Exception:  # noqa: BLE001 -- not looked at means not written
             self._count("withheld")
             return _WITHHELD

@@ -25,9 +25,7 @@ _TRUNCATED = "[TRUNCATED]"
 _PEM = "-----BEGIN "
 _PUTTY = "PuTTY-User-Key-File-"
 
-_PEM_BEGIN = re.compile(
-    r"-----BEGIN (?P<label>(?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?)-----|PuTTY-User-Key-File-[0-9]"
-)
+_PEM_BEGIN = re.compile(r"-----BEGIN (?P<label>(?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?)-----|PuTTY-User-Key-File-[0-9]")
 
 
 class TextRedactor:

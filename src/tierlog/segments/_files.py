@@ -30,14 +30,17 @@ class SegmentFile(Protocol):
     An open segment.
 
     Attributes:
-        put: Appends a line and returns how many bytes of it were taken, which is
-            all the hot path calls; if fewer than all, :meth:`complete` is next.
-
         is_torn: Whether a part of a line is left that couldn't be taken back.
     """
 
-    put: Callable[[bytes], int]
     is_torn: bool
+
+    @property
+    def put(self) -> Callable[[bytes], int]:
+        """
+        What appends a line and returns how many bytes of it were taken, which is
+        all the hot path calls; if fewer than all, :meth:`complete` is next.
+        """
 
     def complete(self, line: bytes, written: int, /) -> None:
         """
@@ -107,9 +110,13 @@ def open_file(path: Path, *, is_shared: bool, is_mapped: bool, is_new: bool = Tr
             return None
         status = os.fstat(fd)
         if status.st_nlink:  # nobody took it away between opening and locking
-            return MappedFile(fd, status.st_size) if mapped else AppendFile(path, fd, is_shared=is_shared)
+            return _made(path, fd, status.st_size, is_shared=is_shared, is_mapped=mapped)
         os.close(fd)
     raise OSError(errno.EBUSY, "is taken away as soon as it is made", str(path))
+
+
+def _made(path: Path, fd: int, size: int, *, is_shared: bool, is_mapped: bool) -> SegmentFile:
+    return MappedFile(fd, size) if is_mapped else AppendFile(path, fd, is_shared=is_shared)
 
 
 class AppendFile:
@@ -130,17 +137,19 @@ class AppendFile:
         """
         Append the rest of *line*, or take the part back.
         """
+        error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
         try:
             if not self._is_shared:  # of a shared file, the rest might not stand behind the part
                 written += os.write(self._fd, line[written:])
-            if written != len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+        except OSError as e:
+            error = e
+        if written == len(line):
+            return
+        try:
+            self._take_back(written)
         except OSError:
-            try:
-                self._take_back(written)
-            except OSError:
-                self.is_torn = True
-            raise
+            self.is_torn = True
+        raise error
 
     def _take_back(self, count: int) -> None:
         end = os.lseek(self._fd, 0, os.SEEK_CUR)

@@ -132,20 +132,20 @@ class SegmentSink:
         Do what :meth:`write` does, for a caller who has the lock.
         """
         now = self._monotonic()
+        length = len(event_line)
         segment = self._last
         if segment is None or segment.key is not route[5]:
             segment = self._other(route.key)
-        if segment is None or now >= segment.due or segment.size + len(event_line) > segment.limit:
+        if segment is None or now >= segment.due or segment.size + length > segment.limit:
             segment = self._turn(segment, route, event_line, now)
         segment.used = now
-        keep = self._keep
-        if keep is not None:
-            return keep(segment, event_line, route)
+        if self._keep is not None:
+            return self._keep(segment, event_line, route)
         try:
             written = segment.put(event_line)
-            if written != len(event_line):
+            if written != length:
                 segment.complete(event_line, written)
-            segment.size += written
+            segment.size += length
         except OSError as e:
             self._replacement(segment, event_line, e).write(event_line)
         return None
@@ -257,7 +257,7 @@ class SegmentSink:
         if route.lvl == "error" or sum(map(len, segment.buffer)) >= _BATCH_BYTES or self._is_closed:
             self._write_buffer(segment)
 
-    def _keep_synced(self, segment: Segment, line: bytes, route: Route) -> Commit:
+    def _keep_synced(self, segment: Segment, line: bytes, _route: Route) -> Commit:
         try:
             segment.write(line)
         except OSError as e:
@@ -282,7 +282,7 @@ class SegmentSink:
     def _lost(self, lines: list[bytes], error: OSError) -> None:
         reason = errno.errorcode.get(error.errno or 0, "oserror").lower()
         self._dropped[reason] = self._dropped.get(reason, 0) + len(lines)
-        report("batch", f"{len(lines)} buffered lines could not be written ({error}); they follow on this stream, and are counted")
+        report("batch", f"{len(lines)} buffered lines could not be written ({error}); they follow here, and are counted")
         emergency(b"".join(lines))
 
     def _replacement(self, segment: Segment, line: bytes, error: OSError) -> Segment:
