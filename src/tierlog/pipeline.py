@@ -172,7 +172,7 @@ class Pipeline:
         self._lock: _fork.Lock = getattr(self.sink, "lock", None) or threading.RLock()
         self._guard = threading.Lock()  # of the counters that aren't counted under the lock
         self._is_writing = False
-        self._is_salvaging = False
+        self._salvaging = threading.local()
         self._deferred: list[tuple[Any, ...]] = []
         self._seq = 0
         self._dropped: dict[str, int] = {}
@@ -282,7 +282,7 @@ class Pipeline:
             if commit is not None or self._deferred:
                 self._afterwards(commit)
         except Exception as e:  # noqa: BLE001 -- a log call never raises
-            self._salvage(ms, lvl, msg, e)
+            self._salvage(ms, lvl, msg, extra if data is None else data, e)
 
     def record(self, record: logging.LogRecord) -> None:
         """
@@ -310,7 +310,7 @@ class Pipeline:
             else:
                 self.event(int(record.created * 1000), context, lvl, record.name, record.msg, record.args, extra)
         except Exception as e:  # noqa: BLE001 -- a log call never raises
-            self._salvage(self.now_ms(), "error", getattr(record, "msg", ""), e)
+            self._salvage(self.now_ms(), "error", getattr(record, "msg", ""), None, e)
 
     # -- on the way ----------------------------------------------------------------
 
@@ -341,20 +341,26 @@ class Pipeline:
         report(f"lost {reason}", f"a record could not be written ({error!r}); it follows on this stream, and is counted")
         emergency(line)
 
-    def _salvage(self, ms: int, lvl: str, msg: Any, error: Exception) -> None:
+    def _salvage(self, ms: int, lvl: str, msg: Any, data: Any, error: Exception) -> None:
         """
-        Write a line for a record that could not be made into one.
+        Write a line for a record that could not be made into one: with its data
+        at first, without if that is what fails.
         """
         self._last_error = repr(error)
-        report("salvage", f"a record could only be kept in part: {error!r}")
-        if self._is_salvaging:
+        attempt = getattr(self._salvaging, "attempt", 0)
+        if attempt > 1:
+            report("unwritable", f"a record was lost: {error!r}")
             return
-        self._is_salvaging = True
+        report("salvage", f"a record could only be kept in part: {error!r}")
+        notes: dict[str, Any] = {"_tierlog": {"error": type(error).__name__}}
+        if attempt == 0 and data is not None:
+            notes["data"] = data
+        self._salvaging.attempt = attempt + 1
         try:
-            text = msg if type(msg) is str else f"<{type(msg).__name__}>"
-            self.event(ms, EMPTY, lvl, "tierlog", text, data={"_tierlog": {"error": type(error).__name__}})
+            text = msg if type(msg) is str else text_of(msg) if attempt == 0 else f"<{type(msg).__name__}>"
+            self.event(ms, current(), lvl, "tierlog", text, data=notes)
         finally:
-            self._is_salvaging = False
+            self._salvaging.attempt = attempt
 
     def _message(self, msg: Any) -> str:
         """
@@ -369,7 +375,11 @@ class Pipeline:
         """
         plain = self._data(value)
         given = list(value) if isinstance(value, (tuple, set, frozenset)) else value
-        return value if plain == given else plain
+        try:
+            is_same = bool(plain == given)
+        except Exception:  # noqa: BLE001 -- arrays, for example, can't be compared as a whole
+            is_same = False
+        return value if is_same else plain
 
     def _careful(self, text: str, data: Any, notes: Mapping[str, Any] | None) -> tuple[bytes, bytes]:
         """

@@ -9,9 +9,9 @@ here writes to a terminal; that is the command line's.
 from __future__ import annotations
 
 from tierlog.demo._facts import BuildLog, Claim, Example, Facts, File, Process
-from tierlog.demo._input import level_of, plain
 from tierlog.demo._processes import DemoError
 from tierlog.demo._run import run
+from tierlog.demo._text import level_of, plain, spaced
 
 
-__all__ = ["BuildLog", "Claim", "DemoError", "Example", "Facts", "File", "Process", "level_of", "plain", "run"]
+__all__ = ["BuildLog", "Claim", "DemoError", "Example", "Facts", "File", "Process", "level_of", "plain", "run", "spaced"]

@@ -5,7 +5,6 @@ What is replayed: the output of real commands, and logs of real jobs.
 from __future__ import annotations
 
 import gzip
-import logging
 import re
 from importlib.resources import files
 from typing import NamedTuple
@@ -13,13 +12,10 @@ from typing import NamedTuple
 import orjson
 
 
-__all__ = ["Line", "Transcript", "job_log", "level_of", "plain", "transcript"]
+__all__ = ["Line", "Transcript", "job_log", "transcript"]
 
 _DATA = files("tierlog.demo") / "data"
 _STAMP = re.compile(r"\ufeff?\d{4}-\d\d-\d\dT[\d:.]+Z ?")
-_CONTROL = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]?|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_ERROR = re.compile(r"\berror\b|✘|✗|\bfailed\b|\btraceback\b|\w(?:Error|Exception):", re.IGNORECASE)
-_WARNING = re.compile(r"\bwarning\b|deprecat", re.IGNORECASE)
 
 
 class Line(NamedTuple):
@@ -66,23 +62,3 @@ def job_log(name: str) -> list[str]:
     """
     text = gzip.decompress((_DATA / "logs" / f"{name}.txt.gz").read_bytes()).decode("utf-8", "replace")
     return [_STAMP.sub("", line, count=1) for line in text.splitlines() if not line.startswith("#=")]
-
-
-def plain(text: str) -> str:
-    """
-    Return *text* without what would move the cursor, set colours or ring the bell.
-
-    >>> plain("\\x1b[31merror\\x1b[0m: 42\\r")
-    'error: 42'
-    """
-    return _CONTROL.sub("", text)
-
-
-def level_of(text: str) -> int:
-    """
-    Guess the level of a line that a command wrote.
-    """
-    text = plain(text)
-    if _ERROR.search(text):
-        return logging.ERROR
-    return logging.WARNING if _WARNING.search(text) else logging.INFO

@@ -11,7 +11,8 @@ from itertools import cycle
 from typing import Any
 
 import tierlog
-from tierlog.demo._input import job_log, level_of, transcript
+from tierlog.demo._input import job_log, transcript
+from tierlog.demo._text import level_of
 from tierlog.demo._work import Worker
 
 
@@ -51,7 +52,7 @@ def _build(worker: Worker, name: str, project: str, *commands: str) -> None:
         for step in steps:
             worker.replay(logger, step)
     failed = any(step.exit_code for step in steps)
-    outcome = {"status": "failed", "failure_stage": "build"} if failed else {"status": "built"}
+    outcome: dict[str, Any] = {"status": "failed", "failure_stage": "build"} if failed else {"status": "built"}
     outcome |= {"total_duration_ms": sum(step.duration_ms for step in steps)}
     worker.event("lifecycle", "build", "error" if failed else "info", f"build {outcome['status']}", outcome, **ids)
 

@@ -18,8 +18,9 @@ from typing import Any
 import orjson
 
 import tierlog
-from tierlog.demo._input import Transcript, level_of
+from tierlog.demo._input import Transcript
 from tierlog.demo._secrets import planted
+from tierlog.demo._text import level_of
 
 
 __all__ = ["Worker", "say"]
@@ -57,7 +58,7 @@ class Worker:
         Write an event without a record, and acknowledge it.
         """
         number = next(self._numbers)
-        tierlog.log_event(tier, kind, lvl, msg, {**data, "n": number}, **ids)  # type: ignore[arg-type]
+        tierlog.log_event(tier, kind, lvl, msg, {**data, "n": number}, **ids)
         os.write(_STDOUT, b"%d\n" % number)
 
     def replay(self, logger: logging.Logger, told: Transcript, *, src: str | None = None) -> None:

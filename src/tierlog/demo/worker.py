@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import logging.config
 import os
-import sys
 import threading
 
 import orjson
@@ -19,6 +18,7 @@ import orjson
 import tierlog
 from tierlog.demo._scripts import SCRIPTS
 from tierlog.demo._work import Worker, say
+from tierlog.handler import handlers
 
 
 __all__ = ["main"]
@@ -47,8 +47,7 @@ def set_up(root: str, name: str) -> str:
             "root": {"level": "INFO", "handlers": ["tiers"]},
         }
     )
-    handler = logging.getHandlerByName("tiers") if sys.version_info >= (3, 12) else logging.getLogger().handlers[0]
-    return handler.pipeline.instance_id  # type: ignore[union-attr]
+    return handlers()[-1].pipeline.instance_id
 
 
 def hear() -> bytes:

@@ -48,8 +48,11 @@ _FILLER = re.compile(
 )
 
 
+_PATH = re.compile(r"(?:~?/|\.{1,2}/|[A-Za-z]:[\\/])[^\s/\\]*[/\\]")
+
+
 def _not_filler(value: str) -> bool:
-    return _FILLER.match(value) is None
+    return _FILLER.match(value) is None and _PATH.match(value) is None
 
 
 def _entropy(text: str) -> float:
@@ -58,7 +61,7 @@ def _entropy(text: str) -> float:
 
 
 def _looks_random(value: str) -> bool:
-    if _FILLER.match(value) or len(value) < 8:  # noqa: PLR2004
+    if not _not_filler(value) or len(value) < 8:  # noqa: PLR2004
         return False
     has_digit = any(char.isdigit() for char in value)
     return has_digit and _entropy(value[:256]) > 2.5  # noqa: PLR2004 -- bits per character
@@ -154,7 +157,7 @@ RULES: tuple[Rule, ...] = (
         ("token", "key", "auth", "credential", "session", "sid", "dsn", "jwt", "csrf", "xsrf"),
         re.compile(
             r"(?:token|(?:api|access|private|signing|encryption|account|auth|license|master|service|client)[_.\- ]?key"
-            r"|auth|credentials?|session[_-]?id|sessid|\bsid|dsn|jwt|[cx]srf)" + _NAME_END + _SEPARATOR + _VALUE,
+            r"|(?<![a-z])auth(?![a-z])|credentials?|session[_-]?id|sessid|\bsid|dsn|jwt|[cx]srf)" + _NAME_END + _SEPARATOR + _VALUE,
             re.IGNORECASE,
         ),
         folded=True,

@@ -1,0 +1,75 @@
+"""
+The commands, and how their errors are told: in one line that says what to do.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from tierlog._version import __version__
+from tierlog.cli._demo import demo
+from tierlog.cli._errors import WrongUse
+from tierlog.errors import ConfigError, TierlogError
+
+
+__all__ = ["app", "run"]
+
+_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="'tierlog COMMAND --help' tells more about a command.",
+)
+@click.version_option(__version__, message="tierlog %(version)s")
+@click.pass_context
+def app(context: click.Context) -> None:
+    """
+    Structured logging that survives a kill and keeps secrets out.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+app.add_command(demo)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the command that *arguments* name, or ``sys.argv``, and return its exit code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a pipe may not know every character
+    try:
+        return app.main(arguments, prog_name="tierlog", standalone_mode=False) or 0
+    except click.UsageError as e:
+        path = e.ctx.command_path if e.ctx else "tierlog"
+        return _told(path, str(e) if isinstance(e, WrongUse) else _with_hint(e.format_message(), path), e.exit_code)
+    except click.ClickException as e:
+        return _told("tierlog", e.format_message(), e.exit_code)
+    except ConfigError as e:
+        return _told("tierlog", str(e), _USAGE)
+    except TierlogError as e:
+        return _told("tierlog", str(e), _FAILED)
+    except click.Abort:
+        return _told("tierlog", "stopped", _INTERRUPTED)
+
+
+def _told(path: str, problem: str, exit_code: int) -> int:
+    click.echo(f"{path}: {problem}", err=True)
+    return exit_code
+
+
+def _with_hint(text: str, path: str) -> str:
+    """
+    Return click's sentences as one line, with where to look.
+    """
+    line = " ".join(text.split()).rstrip(".").replace(". Did you mean", ", did you mean")
+    return f"{line[:1].lower()}{line[1:]}{'' if line.endswith('?') else ';'} see '{path} --help'"
