@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from strategies import any_text, slugs, ulids
 from tierlog import envelope
-from tierlog.envelope import DAY_MS, KEYS, level_name, line_ms, make_head, valid_id
-from tierlog.kinds import TIERS
+from tierlog.envelope import DAY_MS, KEYS, line_ms, make_head, valid_id
+from tierlog.kinds import LEVELS, TIERS, level_name
 from tierlog.layout import Place, local_path, parse_local
 
 
@@ -108,7 +108,7 @@ class TestLevels:
         """
         Four levels of the standard library are levels of the envelope.
         """
-        assert {number: level_name(number) for number in envelope.LEVELS} == envelope.LEVELS
+        assert {number: level_name(number) for number in LEVELS} == LEVELS
 
 
 class TestValidId:

@@ -15,7 +15,7 @@ from checker import check
 from children import FOLDER, finish, run, start
 
 import tierlog
-from tierlog.segments import Recovered
+from tierlog.typing import Recovered
 
 
 PROJECT = "01ARZ3NDEKTSV4RRFFQ69G5FAV"

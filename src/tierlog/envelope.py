@@ -24,13 +24,11 @@ __all__ = [
     "DAY_MS",
     "ID_FORMATS",
     "KEYS",
-    "LEVELS",
     "LINE_MAX_BYTES",
     "MSG_MAX_BYTES",
     "TRUNCATED",
     "Head",
     "Route",
-    "level_name",
     "line_ms",
     "make_head",
     "valid_id",
@@ -52,9 +50,6 @@ KEYS: Final = (
     "data",
 )
 """Keys of the envelope, version 1, in the order in which they stand."""
-
-LEVELS: Final = {10: "debug", 20: "info", 30: "warn", 40: "error"}
-"""``lvl`` by the number of the standard levels."""
 
 MSG_MAX_BYTES: Final = 262_144
 """Largest ``msg``, in bytes of UTF-8, mark included."""
@@ -130,17 +125,6 @@ class Head(NamedTuple):
     starts: int
     ends: int
     notes: Mapping[str, Any] | None
-
-
-def level_name(levelno: int) -> str:
-    """
-    Return the ``lvl`` of a stdlib level number.
-    """
-    if levelno < 20:  # noqa: PLR2004 -- the stdlib's own numbers
-        return "debug"
-    if levelno < 30:  # noqa: PLR2004
-        return "info"
-    return "warn" if levelno < 40 else "error"  # noqa: PLR2004
 
 
 def valid_id(value: str, id_format: str) -> bool:

@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Any
 
 from tierlog.context import Context, bound, current
-from tierlog.envelope import LEVELS
 from tierlog.handler import all_handlers as _handlers
 from tierlog.handler import handlers
+from tierlog.kinds import LEVELS
 
 
 __all__ = ["build", "log_event"]

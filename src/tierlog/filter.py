@@ -10,13 +10,35 @@ from typing import Any
 
 from tierlog.context import Context, current
 from tierlog.exceptions import exception_data
-from tierlog.pipeline import Stamp
 from tierlog.plain import text_of
 
 
-__all__ = ["ContextFilter"]
+__all__ = ["ContextFilter", "Stamp"]
 
 Source = Callable[[], Mapping[str, Any]]
+
+
+class Stamp:
+    """
+    What a filter noted on a record that a queue would take from it.
+
+    Attributes:
+        context: The ids of the thread that logged.
+
+        message: The message without the exception's text behind it.
+
+        exc: The exception as data.
+
+        stack: The stack as text.
+    """
+
+    __slots__ = ("context", "exc", "message", "stack")
+
+    def __init__(self, context: Context, message: str, exc: dict[str, Any] | None, stack: str | None) -> None:
+        self.context = context
+        self.message = message
+        self.exc = exc
+        self.stack = stack
 
 
 class ContextFilter(logging.Filter):

@@ -8,9 +8,6 @@ import logging
 import time
 from typing import Any
 
-from tierlog.envelope import Route
-from tierlog.pipeline import Pipeline
-from tierlog.stream import stream_options
 from tierlog.typing import Clock
 
 
@@ -25,7 +22,7 @@ class _Last:
     def __init__(self) -> None:
         self.line = b""
 
-    def write(self, event_line: bytes, route: Route) -> None:  # noqa: ARG002
+    def write(self, event_line: bytes, route: Any) -> None:  # noqa: ARG002
         self.line = event_line
 
     def flush(self) -> None:
@@ -81,6 +78,10 @@ class EnvelopeFormatter(logging.Formatter):
         exc_locals: bool = False,
         clock: Clock = time.time_ns,
     ) -> None:
+        # What a process that only imports tierlog doesn't need: half of the import's time.
+        from tierlog.pipeline import Pipeline  # noqa: PLC0415
+        from tierlog.stream import stream_options  # noqa: PLC0415
+
         del fmt, datefmt, style, validate, defaults
         super().__init__()
         options = stream_options(

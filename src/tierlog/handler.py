@@ -14,9 +14,6 @@ from tierlog._version import __version__
 from tierlog.context import EMPTY
 from tierlog.filter import ContextFilter
 from tierlog.kinds import TIERS
-from tierlog.pipeline import Pipeline
-from tierlog.sink_config import make_sink
-from tierlog.stream import stream_options
 from tierlog.typing import Clock
 
 
@@ -76,6 +73,11 @@ class TierHandler(logging.Handler):
         exc_locals: bool = False,
         clock: Clock = time.time_ns,
     ) -> None:
+        # What a process that only imports tierlog doesn't need: half of the import's time.
+        from tierlog.pipeline import Pipeline  # noqa: PLC0415
+        from tierlog.sink_config import make_sink  # noqa: PLC0415
+        from tierlog.stream import stream_options  # noqa: PLC0415
+
         made = make_sink({"type": "segments"} if sink is None else sink)
         options = stream_options(
             instance_name=instance_name,

@@ -1,5 +1,5 @@
 """
-Tiers, and the open registry of what kinds of records each holds.
+Tiers, levels, and the open registry of what kinds of records each tier holds.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ import re
 from tierlog.errors import ConfigError
 
 
-__all__ = ["TIERS", "default_kind", "is_kind", "known", "register"]
+__all__ = ["LEVELS", "TIERS", "default_kind", "is_kind", "known", "level_name", "register"]
 
 TIERS = ("system", "build", "deploy", "action", "lifecycle")
 """All tiers; the set is closed."""
+
+LEVELS = {10: "debug", 20: "info", 30: "warn", 40: "error"}
+"""``lvl`` by the number of the standard levels."""
 
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,63}\Z")
 
@@ -23,6 +26,17 @@ _known: dict[str, tuple[str, ...]] = {
     "action": ("action", "integration", "advisor", "domain", "env", "team"),
     "lifecycle": ("build", "deploy", "project", "billing"),
 }
+
+
+def level_name(levelno: int) -> str:
+    """
+    Return the ``lvl`` of a stdlib level number.
+    """
+    if levelno < 20:  # noqa: PLR2004 -- the stdlib's own numbers
+        return "debug"
+    if levelno < 30:  # noqa: PLR2004
+        return "info"
+    return "warn" if levelno < 40 else "error"  # noqa: PLR2004
 
 
 def is_kind(value: object) -> bool:

@@ -13,21 +13,23 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
 from tierlog import _fork
 from tierlog.context import EMPTY, IDS, Context, current
-from tierlog.envelope import DATA_MAX_BYTES, LEVELS, Head, Route, level_name, make_head
+from tierlog.envelope import DATA_MAX_BYTES, Head, Route, make_head
 from tierlog.exceptions import exception_data
+from tierlog.filter import Stamp
+from tierlog.kinds import LEVELS, level_name
 from tierlog.ndjson import LINE, dump_data, dump_text, fit, truncate
 from tierlog.plain import text_of, unwrap
 from tierlog.report import emergency, report
-from tierlog.typing import Clock, Commit, Sink
+from tierlog.typing import Clock, Commit, RedactsValues, Sink
 
 
-__all__ = ["Pipeline", "RedactsValues", "Stamp", "new_instance_id"]
+__all__ = ["Pipeline", "new_instance_id"]
 
 _REMEMBERED = 1_024
 _MAX_SOURCE = 512
@@ -54,50 +56,6 @@ _FIELDS = {name: name for name in (*IDS, "tier", "kind", "src")} | {
     "reqId": "req_id",
 }
 _get_ident = threading.get_ident
-
-
-class RedactsValues(Protocol):
-    """
-    What hides secrets; see :class:`tierlog.redact.Redactor`.
-    """
-
-    def text(self, text: str, /) -> str:
-        """
-        Return *text* as it may be written.
-        """
-
-    def data(self, value: Any, /) -> Any:
-        """
-        Return a copy of *value* of exact builtins, as it may be written.
-        """
-
-    def counts(self) -> dict[str, int]:
-        """
-        Return how many secrets were hidden, by rule.
-        """
-
-
-class Stamp:
-    """
-    What a filter noted on a record that a queue would take from it.
-
-    Attributes:
-        context: The ids of the thread that logged.
-
-        message: The message without the exception's text behind it.
-
-        exc: The exception as data.
-
-        stack: The stack as text.
-    """
-
-    __slots__ = ("context", "exc", "message", "stack")
-
-    def __init__(self, context: Context, message: str, exc: dict[str, Any] | None, stack: str | None) -> None:
-        self.context = context
-        self.message = message
-        self.exc = exc
-        self.stack = stack
 
 
 def new_instance_id(name: str) -> str:

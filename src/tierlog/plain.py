@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from datetime import date, datetime, time
 from itertools import islice
 from types import MappingProxyType
 from typing import Any
@@ -145,18 +144,20 @@ _CONVERTERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = 
     (type(None), lambda _: None),
     (str, str.__str__),
     (bool, lambda value: value),
-    (dict, dict.copy),
+    (dict, lambda value: value.copy() if type(value) is dict else dict(dict.items(value))),
     (list, lambda value: list.__getitem__(value, slice(None))),
     (tuple, _tuple),
     ((set, frozenset), lambda value: list(set(value))),
     ((bytes, bytearray, memoryview), _bytes_text),
-    ((datetime, date, time), _iso),
 )
 
 
 def _by_shape(cls: type, value: Any) -> Any:  # noqa: PLR0911 -- one line a shape
     module = cls.__module__.partition(".")[0]
-    if any(base.__module__ == "enum" for base in cls.__mro__[1:]):
+    modules = {base.__module__ for base in cls.__mro__}
+    if "datetime" in modules and hasattr(cls, "isoformat"):
+        return _iso(value)
+    if "enum" in modules:
         plain = value.value
         return plain if type(plain) in {str, int, bool} else str(value)
     if issubclass(cls, int):

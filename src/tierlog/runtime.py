@@ -8,7 +8,6 @@ import logging
 import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from tierlog.errors import ConfigError
@@ -18,8 +17,8 @@ from tierlog.logger import upgrade_all
 from tierlog.metrics import merged, prometheus_text
 from tierlog.options import check_names, seconds
 from tierlog.record import install_record_factory
-from tierlog.segments import Recovered, SegmentSink, recover_segments
 from tierlog.settings import HANDLER_OPTIONS, OWN_OPTIONS, from_environment, parse
+from tierlog.typing import Recovered
 
 
 __all__ = ["configure", "flush", "prometheus", "recover", "shutdown", "stats"]
@@ -69,6 +68,8 @@ def configure(**options: Any) -> TierHandler:
 
 
 def _check_names(given: Mapping[str, Any]) -> None:
+    from tierlog.segments import SegmentSink  # noqa: PLC0415 -- not at import: see tierlog.handler
+
     own = [*OWN_OPTIONS, *HANDLER_OPTIONS]
     for name in given:
         if name not in own:
@@ -134,6 +135,10 @@ def recover(root: str | os.PathLike[str] = "logs", **options: Any) -> Recovered:
     Raises:
         ConfigError: There is no such folder, or no such option.
     """
+    from pathlib import Path  # noqa: PLC0415
+
+    from tierlog.segments import SegmentSink, recover_segments  # noqa: PLC0415 -- not at import: see tierlog.handler
+
     check_names("", options, SegmentSink)
     folder = Path(root)
     if not folder.is_dir():

@@ -10,7 +10,6 @@ from typing import Any
 
 from tierlog.errors import ConfigError
 from tierlog.options import check_names
-from tierlog.segments import SegmentSink
 from tierlog.sinks import MemorySink, StreamSink, TeeSink
 from tierlog.typing import Sink
 
@@ -21,7 +20,6 @@ ENTRY_POINTS = "tierlog.sinks"
 """The entry-point group in which others add their sinks."""
 
 _OWN: dict[str, Callable[..., Sink]] = {
-    "segments": SegmentSink,
     "stream": StreamSink,
     "memory": MemorySink,
     "tee": TeeSink,
@@ -65,13 +63,17 @@ def make_sink(given: Any, setting: str = "sink") -> Sink:
 
 
 def _registered(kind: object, setting: str) -> Callable[..., Any]:
+    if kind == "segments":
+        from tierlog.segments import SegmentSink  # noqa: PLC0415 -- not for those who write to a stream
+
+        return SegmentSink
     if kind in _OWN:
         return _OWN[str(kind)]
     from importlib.metadata import entry_points  # noqa: PLC0415 -- 20 ms, and only for others' sinks
 
     found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if kind not in found:
-        raise ConfigError.unknown(setting, f"there's no sink {kind!r}", {*_OWN, *found}, given=str(kind))
+        raise ConfigError.unknown(setting, f"there's no sink {kind!r}", {"segments", *_OWN, *found}, given=str(kind))
     try:
         loaded: Callable[..., Any] = found[str(kind)].load()
     except Exception as e:

@@ -13,8 +13,8 @@ from tierlog.envelope import ID_FORMATS
 from tierlog.errors import ConfigError
 from tierlog.kinds import TIERS
 from tierlog.options import choice
-from tierlog.pipeline import RedactsValues
 from tierlog.redact import Copier, Redactor
+from tierlog.typing import RedactsValues
 
 
 __all__ = ["StreamOptions", "stream_options"]

@@ -5,10 +5,10 @@ Types that several parts share.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
-__all__ = ["JSON", "Clock", "Commit", "Sink"]
+__all__ = ["JSON", "Clock", "Commit", "Recovered", "RedactsValues", "Sink"]
 
 JSON = None | bool | int | float | str | list[Any] | dict[str, Any]
 
@@ -54,3 +54,47 @@ class Sink(Protocol):
         """
         Finish. A write after this still keeps its line.
         """
+
+
+class RedactsValues(Protocol):
+    """
+    What hides secrets; see :class:`tierlog.redact.Redactor`.
+    """
+
+    def text(self, text: str, /) -> str:
+        """
+        Return *text* as it may be written.
+        """
+
+    def data(self, value: Any, /) -> Any:
+        """
+        Return a copy of *value* of exact builtins, as it may be written.
+        """
+
+    def counts(self) -> dict[str, int]:
+        """
+        Return how many secrets were hidden, by rule.
+        """
+
+
+class Recovered(NamedTuple):
+    """
+    What a recovery did.
+
+    Attributes:
+        segments: Segments of ended processes that were looked at and finished.
+
+        torn: Torn lines moved to ``quarantine/``.
+
+        empty: Segments without any line, taken away.
+
+        live: Segments left alone because a process has them open.
+
+        failed: Segments that couldn't be mended; they are tried again next time.
+    """
+
+    segments: int = 0
+    torn: int = 0
+    empty: int = 0
+    live: int = 0
+    failed: int = 0

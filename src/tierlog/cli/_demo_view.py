@@ -123,7 +123,7 @@ def _show_next_steps(facts: Facts, console: Console, *, is_kept: bool) -> None:
     if not is_kept:
         _heading(console, "What to type next", "the files are gone; without --no-keep they stay, to be looked at")
         return
-    project = next(file.path.split("/")[2] for file in facts.files if file.path.startswith("projects/"))
+    project = next((file.path.split("/")[2] for file in facts.files if file.path.startswith("projects/")), "PROJECT")
     steps = {
         "": f"cd {shlex.quote(facts.root)}",
         "the end of that build": f"tail -n 20 {facts.build.path} | jq -c '[.lvl, .src, .msg]'",

@@ -4,7 +4,7 @@ What the files say: every line of a tree, read with nothing but the format.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ class Evidence:
 
         numbers: The ``seq`` of each instance, in the order of its lines' files.
 
-        kept: By instance, the numbers that were acknowledged, as their records
-            carry them.
+        kept: By instance, how often each record stands there; a record carries
+            the number by which it is acknowledged.
 
         strange: Lines that are not envelopes, or not where their tier belongs.
 
@@ -40,7 +40,7 @@ class Evidence:
         self.files: list[File] = []
         self.events: list[dict[str, Any]] = []
         self.numbers: dict[str, list[int]] = defaultdict(list)
-        self.kept: dict[str, set[int]] = defaultdict(set)
+        self.kept: dict[str, Counter[int]] = defaultdict(Counter)
         self.strange = 0
         everything = []
         for path in sorted(path for path in root.rglob("*") if path.is_file()):
@@ -66,7 +66,7 @@ class Evidence:
             self.events.append(event)
             self.numbers[event["instanceId"]].append(event["seq"])
             if "n" in event["data"]:
-                self.kept[event["instanceId"]].add(event["data"]["n"])
+                self.kept[event["instanceId"]][event["data"]["n"]] += 1
         self.files.append(File(name, len(content), len(lines), sorted(writers)))
 
     def missing(self) -> int:
@@ -77,9 +77,16 @@ class Evidence:
 
     def doubled(self) -> int:
         """
-        Return how many numbers stand there more than once.
+        Return how many numbers, or records, stand there once more than they should.
         """
-        return sum(len(numbers) - len(set(numbers)) for numbers in self.numbers.values())
+        numbers = sum(len(numbers) - len(set(numbers)) for numbers in self.numbers.values())
+        return max(numbers, sum(kept.total() - len(kept) for kept in self.kept.values()))
+
+    def found_of(self, instance: str, acknowledged: set[int]) -> int:
+        """
+        Return how many of the records that *instance* acknowledged are there.
+        """
+        return len(acknowledged & self.kept[instance].keys())
 
     def tiers(self) -> dict[str, int]:
         """

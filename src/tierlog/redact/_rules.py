@@ -157,7 +157,10 @@ RULES: tuple[Rule, ...] = (
         ("token", "key", "auth", "credential", "session", "sid", "dsn", "jwt", "csrf", "xsrf"),
         re.compile(
             r"(?:token|(?:api|access|private|signing|encryption|account|auth|license|master|service|client)[_.\- ]?key"
-            r"|(?<![a-z])auth(?![a-z])|credentials?|session[_-]?id|sessid|\bsid|dsn|jwt|[cx]srf)" + _NAME_END + _SEPARATOR + _VALUE,
+            r"|(?<![a-z])auth(?![a-z])|credentials?|session[_-]?id|sessid|\bsid|dsn|jwt|[cx]srf)"
+            + _NAME_END
+            + _SEPARATOR
+            + _VALUE,
             re.IGNORECASE,
         ),
         folded=True,

@@ -8,8 +8,8 @@ and ``_writer`` joins them to a sink.
 
 from __future__ import annotations
 
-from tierlog.segments._recover import Recovered, recover_segments
+from tierlog.segments._recover import recover_segments
 from tierlog.segments._writer import SegmentSink
 
 
-__all__ = ["Recovered", "SegmentSink", "recover_segments"]
+__all__ = ["SegmentSink", "recover_segments"]

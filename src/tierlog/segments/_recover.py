@@ -16,34 +16,12 @@ from tierlog._platform import OPEN_PLAIN, lock_exclusive
 from tierlog.layout import Place, local_path
 from tierlog.ndjson import decode
 from tierlog.segments._journal import Journal
+from tierlog.typing import Recovered
 
 
-__all__ = ["Recovered", "recover_segments"]
+__all__ = ["recover_segments"]
 
 _BEGIN = b'{"ts":'
-
-
-class Recovered(NamedTuple):
-    """
-    What a recovery did.
-
-    Attributes:
-        segments: Segments of ended processes that were looked at and finished.
-
-        torn: Torn lines moved to ``quarantine/``.
-
-        empty: Segments without any line, taken away.
-
-        live: Segments left alone because a process has them open.
-
-        failed: Segments that couldn't be mended; they are tried again next time.
-    """
-
-    segments: int = 0
-    torn: int = 0
-    empty: int = 0
-    live: int = 0
-    failed: int = 0
 
 
 class _Fragment(NamedTuple):
