@@ -184,7 +184,7 @@ def make_head(
     notes: dict[str, Any] = {}
     ids = _checked_ids(fields, id_format, redact, notes)
     given = fields.get("tier")
-    tier = _checked_tier(default_tier if given is None else given, ids, notes)
+    tier = _checked_tier(default_tier if given is None else given, ids, notes, redact)
     kind = fields.get("kind")
     if not is_kind(kind):
         if kind is not None:
@@ -217,9 +217,9 @@ def _checked_ids(
     return ids
 
 
-def _checked_tier(tier: object, ids: Mapping[str, str | None], notes: dict[str, Any]) -> str:
+def _checked_tier(tier: object, ids: Mapping[str, str | None], notes: dict[str, Any], redact: Callable[[str], str]) -> str:
     if type(tier) is not str or tier not in TIERS:
-        notes["rerouted"] = f"no tier is called {id_text(tier)!a}"
+        notes["rerouted"] = f"no tier is called {redact(id_text(tier) or '')!a}"
         return "system"
     needed = _PATH_ID.get(tier)
     if needed is not None and ids[needed] is None:

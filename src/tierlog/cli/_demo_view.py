@@ -21,6 +21,8 @@ __all__ = ["show"]
 
 _GUIDE = 4  # columns of a tree's guide
 _NAME = 54  # columns of a segment's name, three levels deep
+_SIZE = 9  # columns of a size
+_WITH_SIZES = 88  # columns of a terminal that has room for sizes, too
 _EXAMPLES = 3
 
 
@@ -58,7 +60,8 @@ def _show_tree(facts: Facts, console: Console) -> None:
             branch = _branch(branches, branch, f"{id_}/", f"{tier}/{id_}")
         # Where the name doesn't say who wrote the file, the writers stand behind it.
         who = "" if ids or tier == "system" else "  " + " + ".join(map(process_name, file.writers))
-        branch.add(_leaf(file, name, who, _NAME + _GUIDE * (1 - len(ids))))
+        leaf = _leaf(file, name, who, _NAME + _GUIDE * (1 - len(ids)))
+        branch.add(leaf if console.width >= _WITH_SIZES else leaf[:-_SIZE])
     console.print(tree)
 
 
@@ -71,7 +74,8 @@ def _branch(branches: dict[str, Tree], parent: Tree, label: str, path: str = "")
 
 def _leaf(file: File, name: str, who: str, width: int) -> Text:
     lines = f"{spaced(file.lines):>6} {'lines' if file.lines > 1 else 'line '}"
-    return Text.assemble(name, (who.ljust(width - len(name)), "yellow"), lines, (f"{size(file.bytes):>9}", "dim"))
+    text = Text(name, no_wrap=True, overflow="ellipsis")
+    return text.append(who.ljust(width - len(name)), "yellow").append(lines).append(f"{size(file.bytes):>{_SIZE}}", "dim")
 
 
 def _show_build(facts: Facts, console: Console) -> None:
