@@ -62,7 +62,7 @@ def _show_tree(facts: Facts, console: Console) -> None:
         who = "" if ids or tier == "system" else "  " + " + ".join(map(process_name, file.writers))
         leaf = _leaf(file, name, who, _NAME + _GUIDE * (1 - len(ids)))
         branch.add(leaf if console.width >= _WITH_SIZES else leaf[:-_SIZE])
-    console.print(tree)
+    console.print(tree, no_wrap=True, overflow="ellipsis")
 
 
 def _branch(branches: dict[str, Tree], parent: Tree, label: str, path: str = "") -> Tree:
