@@ -24,6 +24,7 @@ __all__ = [
     "host_name",
     "lock_exclusive",
     "lock_shared",
+    "reached_size_limit",
     "sync_data",
 ]
 
@@ -91,6 +92,18 @@ else:
         Take the lock of *fd* together with others; false if one has it alone.
         """
         return _flock(fd, fcntl.LOCK_SH)
+
+
+def reached_size_limit(fd: int) -> bool:
+    """
+    Tell whether the file is as large as this process may make one.
+    """
+    try:
+        import resource  # noqa: PLC0415 -- only after an error, and not on Windows
+    except ImportError:  # pragma: no cover -- no Windows in the test matrix
+        return False
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return limit != resource.RLIM_INFINITY and os.fstat(fd).st_size >= limit
 
 
 def forget_lock(fd: int) -> None:

@@ -44,14 +44,16 @@ IDS = ("project_id", "build_id", "user_id", "req_id")
 """Names of the correlation ids."""
 
 _FIELDS = (*IDS, "tier", "kind", "src")
-_MAX_CHARS = 512
+_MAX_CHARS = 8_192
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?\Z")
 _TRACE_ID = re.compile(r"[0-9a-f]{32}\Z")
 
 
 def id_text(value: object) -> str | None:
     """
-    Return *value* as an id: a string of at most 512 characters, None if empty.
+    Return *value* as an id: a string of at most 8 192 characters, None if empty.
+
+    What is written is shorter, but is cut only after it was redacted.
 
     It never raises: a value that can't be turned into text becomes the name of
     its type.
@@ -136,7 +138,11 @@ class Context:
         return f"Context({self.fields()!r})"
 
     def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Context], tuple[dict[str, Any]]]:
-        return EMPTY.replace, (self.fields(),)
+        return _unpickled, (self.fields(),)
+
+
+def _unpickled(fields: dict[str, Any]) -> Context:
+    return Context(**fields)
 
 
 EMPTY = Context()
@@ -209,12 +215,11 @@ class bound:  # noqa: N801 -- used as a function, as contextlib's own are
 
     def __init__(self, **ids: object) -> None:
         self._ids = ids
-        self._previous: list[tuple[Context, Token[Context]]] = []
+        self._previous: list[Token[Context]] = []
 
     def __enter__(self) -> Context:
-        before = _current.get()
-        context = before.replace(self._ids)
-        self._previous.append((before, _current.set(context)))
+        context = _current.get().replace(self._ids)
+        self._previous.append(_current.set(context))
         return context
 
     def __exit__(
@@ -223,14 +228,13 @@ class bound:  # noqa: N801 -- used as a function, as contextlib's own are
         exc: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
-        before, token = self._previous.pop()
+        token = self._previous.pop()
         try:
             _current.reset(token)
         except ValueError:
             # Left in another context than entered, as a generator may be that
-            # is finished elsewhere: what was bound there is not ours to undo.
-            if _current.get() is not before:
-                return
+            # is finished elsewhere: what is bound there is not ours to undo.
+            return
 
     async def __aenter__(self) -> Context:
         return self.__enter__()
@@ -337,7 +341,7 @@ def from_env(environ: Mapping[str, str] | None = None, prefix: str = "TIERLOG_")
         What :func:`unbind` takes to undo it.
     """
     given = os.environ if environ is None else environ
-    return bind(**{name: given[key] for name in IDS if (key := f"{prefix}{name.upper()}") in given})
+    return bind(**{name: value for name in IDS if (value := given.get(f"{prefix}{name.upper()}"))})
 
 
 def to_headers() -> dict[str, str]:
@@ -348,8 +352,8 @@ def to_headers() -> dict[str, str]:
     trace id, that is, 32 lower-case hexadecimal digits.
     """
     req_id = current().req_id
-    if req_id is None:
-        return {}
+    if req_id is None or not (req_id.isascii() and req_id.isprintable()):
+        return {}  # what isn't a header's value must not become two
     headers = {"X-Request-ID": req_id}
     if _TRACE_ID.match(req_id) and req_id.strip("0"):
         headers["traceparent"] = f"00-{req_id}-{os.urandom(8).hex()}-01"

@@ -31,6 +31,7 @@ __all__ = [
     "Route",
     "line_ms",
     "make_head",
+    "short_text",
     "valid_id",
 ]
 
@@ -68,6 +69,9 @@ DAY_MS: Final = 86_400_000
 ID_FORMATS: Final = ("ulid", "slug")
 """Which ids may become parts of a path; see :func:`valid_id`."""
 
+_MAX_CHARS = 512
+_LOOKED_AT = 8_192
+_UNSAFE_TAIL = 1_024
 _MAX_MS = 253_402_300_799_999  # the last millisecond of the year 9999
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
 _SLUG = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -140,6 +144,16 @@ def valid_id(value: str, id_format: str) -> bool:
     return (_SLUG if id_format == "slug" else _ULID).match(value) is not None
 
 
+def short_text(text: str, redact: Callable[[str], str]) -> str:
+    """
+    Return *text* redacted, and at most 512 characters long after that.
+    """
+    clean = redact(text[:_LOOKED_AT])
+    if len(text) >= _LOOKED_AT:
+        clean = clean[:-_UNSAFE_TAIL]  # where a secret may have been cut, and not been known for one
+    return clean[:_MAX_CHARS]
+
+
 def line_ms(line: bytes) -> int:
     """
     Return the ``ts`` of a line that this module's keys begin.
@@ -188,10 +202,10 @@ def make_head(
     kind = fields.get("kind")
     if not is_kind(kind):
         if kind is not None:
-            _reject(notes, "kind", redact(id_text(kind) or ""))
+            _reject(notes, "kind", short_text(id_text(kind) or "", redact))
         kind = default_kind(tier)
     starts = min(max(ms, 0), _MAX_MS) // DAY_MS * DAY_MS
-    day = datetime.fromtimestamp(starts // 1000, UTC).strftime("%Y-%m-%d")
+    day = datetime.fromtimestamp(starts // 1000, UTC).date().isoformat()
     path_id = ids[_PATH_ID[tier]] if tier in _PATH_ID else None
     shared = tier in {"build", "deploy"}
     key = intern(f"{tier}/{day}/{path_id}/{'' if shared else instance}")
@@ -209,7 +223,7 @@ def _checked_ids(
     for name in IDS:
         text = id_text(fields.get(name))
         if text is not None:
-            text = redact(text.encode("utf-8", "backslashreplace").decode())
+            text = short_text(text.encode("utf-8", "backslashreplace").decode(), redact) or None
         if text is not None and name in {"project_id", "build_id"} and not valid_id(text, id_format):
             _reject(notes, _CAMEL[name], text)
             text = None
@@ -218,8 +232,9 @@ def _checked_ids(
 
 
 def _checked_tier(tier: object, ids: Mapping[str, str | None], notes: dict[str, Any], redact: Callable[[str], str]) -> str:
+    tier = str.__str__(tier) if isinstance(tier, str) else tier  # an enum's member, too
     if type(tier) is not str or tier not in TIERS:
-        notes["rerouted"] = f"no tier is called {redact(id_text(tier) or '')!a}"
+        notes["rerouted"] = f"no tier is called {short_text(id_text(tier) or '', redact)!a}"
         return "system"
     needed = _PATH_ID.get(tier)
     if needed is not None and ids[needed] is None:

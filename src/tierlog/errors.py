@@ -32,6 +32,10 @@ class ConfigError(TierlogError, ValueError):
     def __init__(self, setting: str, problem: str) -> None:
         super().__init__(f"{setting}: {problem}")
         self.setting = setting
+        self._problem = problem
+
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[str, str]]:
+        return type(self), (self.setting, self._problem)
 
     @classmethod
     def unknown(cls, setting: str, problem: str, known: Iterable[str], *, given: str | None = None) -> ConfigError:

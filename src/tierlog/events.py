@@ -5,7 +5,6 @@ Events that need no logger, and builds, which end.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -21,7 +20,6 @@ __all__ = ["build", "log_event"]
 _NUMBERS = {name: number for number, name in LEVELS.items()}
 _OTHER_LEVELS = {"warning": ("warn", 30, None), "critical": ("error", 50, "CRITICAL")}
 _SRC = "event"
-_time_ns = time.time_ns
 
 
 def log_event(
@@ -76,7 +74,8 @@ def log_event(
     if handler is None or (filters and (filters[0] is not handler.plain_filter or len(filters) > 1)):
         _log_as_record(handler, level, tier, kind, msg, data, ids, src)
     elif level >= handler.level:
-        handler.pipeline.event(_time_ns() // 1_000_000, current(), lvl, src or _SRC, msg, None, None, data, tier, kind, ids)
+        pipeline = handler.pipeline
+        pipeline.event(pipeline.clock() // 1_000_000, current(), lvl, _SRC, msg, None, None, data, tier, kind, ids, src)
 
 
 def _given(project_id: Any, build_id: Any, user_id: Any, req_id: Any) -> dict[str, Any]:
@@ -108,7 +107,7 @@ def _log_as_record(
 ) -> None:
     logger = logging.getLogger("tierlog.event")
     extra = {"tier": tier, "kind": kind, "data": {} if data is None else data, **(ids or {})}
-    extra |= {"src": src} if src is not None else {}
+    extra["src"] = src or current().src or _SRC
     if handler is None:
         logger.log(levelno, msg, extra=extra, stacklevel=3)
     elif levelno >= handler.level:

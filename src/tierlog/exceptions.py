@@ -7,6 +7,7 @@ are taken only when asked for.
 
 from __future__ import annotations
 
+import re
 from types import TracebackType
 from typing import Any
 
@@ -21,6 +22,7 @@ _FIRST_FRAMES = 20
 _LAST_FRAMES = 80
 _MAX_LOCALS = 50
 _MAX_LOCAL_CHARS = 1_024
+_WORD_END = re.compile(r"[^\s,;'\"]*\Z")
 
 
 def exception_data(error: BaseException, *, with_locals: bool = False) -> dict[str, Any]:
@@ -48,9 +50,8 @@ def _describe(error: BaseException, *, with_locals: bool, seen: set[int], room: 
         "message": _message(error),
         "frames": _frames(error.__traceback__, with_locals=with_locals),
     }
-    notes = getattr(error, "__notes__", None)
-    if isinstance(notes, (list, tuple)) and notes:
-        found["notes"] = [text_of(note) for note in notes[:_MAX_GROUP]]
+    if notes := _notes(error):
+        found["notes"] = notes
     inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     if inner and room > 0:
         found["exceptions"] = [
@@ -70,6 +71,14 @@ def _message(error: BaseException) -> str:
         return text_of(list(error.args)) if type(error.args) is tuple else ""
 
 
+def _notes(error: BaseException) -> list[str]:
+    try:
+        notes = getattr(error, "__notes__", ())
+        return [text_of(note) for note in list(notes)[:_MAX_GROUP]] if isinstance(notes, (list, tuple)) else []
+    except Exception:  # noqa: BLE001 -- a user's property
+        return []
+
+
 def _frames(traceback: TracebackType | None, *, with_locals: bool) -> list[dict[str, Any]]:
     chain: list[TracebackType] = []
     while traceback is not None:
@@ -86,5 +95,14 @@ def _frame(traceback: TracebackType, *, with_locals: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"file": code.co_filename, "line": traceback.tb_lineno, "func": code.co_qualname}
     if with_locals:
         values = list(traceback.tb_frame.f_locals.items())[:_MAX_LOCALS]
-        found["locals"] = {name: text_of(value)[:_MAX_LOCAL_CHARS] for name, value in values}
+        found["locals"] = {name: _short(value) for name, value in values}
     return found
+
+
+def _short(value: object) -> str:
+    """
+    Return *value* as a text that isn't cut through a word: a half of a secret
+    isn't known for one.
+    """
+    text = text_of(value)
+    return text if len(text) <= _MAX_LOCAL_CHARS else _WORD_END.sub("", text[:_MAX_LOCAL_CHARS]) + "[TRUNCATED]"

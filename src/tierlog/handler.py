@@ -19,6 +19,8 @@ from tierlog.typing import Clock
 
 __all__ = ["TierHandler", "all_handlers", "handlers"]
 
+_BRIDGED = 5.0  # seconds; building a configuration doesn't take longer
+
 
 class TierHandler(logging.Handler):
     """
@@ -86,7 +88,7 @@ class TierHandler(logging.Handler):
             id_format=getattr(made, "id_format", "ulid"),
             redact=redact,
         )
-        super().__init__(level)
+        # Before the base class shows the handler to those who flush all there are.
         self.plain_filter: ContextFilter | None = None
         self.pipeline = Pipeline(
             made,
@@ -101,6 +103,7 @@ class TierHandler(logging.Handler):
         self._started = time.monotonic()
         self._process_events = process_events
         self._is_closed = False
+        super().__init__(level)
         if process_events:
             self.pipeline.on_start = self._write_start
             self._write_start()
@@ -177,6 +180,7 @@ class TierHandler(logging.Handler):
             if self._process_events:
                 self._write_stop()
             self.pipeline.sink.close()
+            _bridge(self)
         super().close()
 
     def _write_start(self) -> None:
@@ -229,3 +233,37 @@ def handlers() -> list[TierHandler]:
     Return the handlers that are open, and the one made last.
     """
     return [one for one in all_handlers if one is all_handlers[-1] or not one._is_closed]  # noqa: SLF001 -- our own
+
+
+class _Bridge(logging.Handler):
+    """
+    A handler of last resort for the moment in which ``dictConfig`` has taken the
+    old handlers away and not put the new ones there yet.
+
+    Args:
+        before: The handler of last resort that there was.
+
+        handler: The handler that was closed.
+    """
+
+    def __init__(self, before: logging.Handler | None, handler: TierHandler) -> None:  # no super(): not to be shut down
+        self.level = logging.NOTSET
+        self.before = before
+        self._handler = handler
+        self._ends = time.monotonic() + _BRIDGED
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """
+        Keep *record* if that moment can be now; else do what was done before.
+        """
+        if time.monotonic() < self._ends and not logging.getLogger().handlers:
+            return self._handler.handle(record)
+        if self.before is not None and record.levelno >= self.before.level:
+            return bool(self.before.handle(record))
+        return False
+
+
+def _bridge(handler: TierHandler) -> None:
+    last = logging.lastResort
+    before = last.before if isinstance(last, _Bridge) else last
+    logging.lastResort = _Bridge(before, handler)

@@ -27,8 +27,8 @@ _TIERS = {folder: tier for tier, folder in _FOLDERS.items()}
 _ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
 _ID = r"(?P<id>[A-Za-z0-9_-]{1,64})"
 _SEGMENT = rf"(?P<instance>[A-Za-z0-9][A-Za-z0-9_.-]*)-(?P<ulid>{_ULID})\.ndjson"
-_DAY = r"(?P<day>\d{4}-\d{2}-\d{2})"
-_SLASHED = r"(?P<year>\d{4})/(?P<month>\d{2})/(?P<date>\d{2})"
+_DAY = r"(?P<day>\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))"
+_SLASHED = r"(?P<year>\d{4})/(?P<month>0[1-9]|1[0-2])/(?P<date>0[1-9]|[12]\d|3[01])"
 
 _LOCAL = (
     re.compile(rf"(?P<folder>system)/{_DAY}/{_SEGMENT}\Z", re.ASCII),

@@ -9,7 +9,6 @@ everything unusual, it is the logger it always was.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,7 +21,6 @@ __all__ = ["TierLogger", "get_logger", "upgrade", "upgrade_all"]
 
 _RESERVED = frozenset([*logging.LogRecord("", 0, "", 0, "", (), None).__dict__, "message", "asctime", "taskName"])
 
-_time_ns = time.time_ns
 _factory = logging.getLogRecordFactory
 _Logger = logging.Logger
 _LogRecord = logging.LogRecord
@@ -41,11 +39,11 @@ def _method(levelno: int, lvl: str) -> Callable[..., None]:
     ) -> None:
         enabled = self._cache.get(levelno)  # what isEnabledFor() asks first
         if (self.isEnabledFor(levelno) if enabled is None else enabled) and not self.disabled:
-            event = None if exc_info or stack_info else self._direct(levelno)
-            if event is None:
+            pipeline = None if exc_info or stack_info else self._direct(levelno)
+            if pipeline is None:
                 self._log(levelno, msg, args, exc_info, extra, stack_info, stacklevel + 1)
             else:
-                event(_time_ns() // 1_000_000, current(), lvl, self.name, msg, args, extra)
+                pipeline.event(pipeline.clock() // 1_000_000, current(), lvl, self.name, msg, args, extra)
 
     log.__name__ = log.__qualname__ = logging.getLevelName(levelno).lower()
     log.__doc__ = f"Log at {logging.getLevelName(levelno)}; as :class:`logging.Logger` does."
@@ -85,10 +83,10 @@ class TierLogger(logging.Logger):
         """
         return super().makeRecord(name, level, fn, lno, msg, args, exc_info, func, _without_clashes(extra), sinfo)
 
-    def _direct(self, level: int) -> Callable[..., None] | None:
+    def _direct(self, level: int) -> Any:
         """
-        Return what writes an event for the only handler on the way, None if there
-        are more, or anything on the way that may want the record.
+        Return the pipeline of the only handler on the way, None if there are more,
+        or anything on the way that may want the record.
         """
         found: Any = None
         logger: Any = self
@@ -107,7 +105,7 @@ class TierLogger(logging.Logger):
         factory = _factory()
         if (factory is not FastRecord and factory is not _LogRecord) or _Logger.callHandlers is not _call_handlers:
             return None
-        return found.pipeline.event
+        return found.pipeline
 
 
 def upgrade(logger: logging.Logger) -> logging.Logger:

@@ -23,6 +23,7 @@ _HELP = {
     "truncated": ("records_truncated_total", "counter", "Records that were cut to fit."),
     "rerouted": ("records_rerouted_total", "counter", "Records that went to the system tier instead, by reason."),
     "sync_failures": ("sync_failures_total", "counter", "Lines written whose sync failed."),
+    "recursions": ("records_recursive_total", "counter", "Records that a sink made by writing, and that were left out."),
     "torn_lines": ("torn_lines_total", "counter", "Torn lines moved to quarantine."),
     "segments": ("segments", "gauge", "Segments of this process, by state."),
     "shipped": ("segments_shipped_total", "counter", "Segments that are in the remote store, verified."),

@@ -22,7 +22,9 @@ LINE = b'{"ts":%d%b%d%b,"msg":%b,"data":%b}\n'
 
 _PREVIEW_CHARS = 1_024
 _ROOM_FOR_NOTES = 4_096
-_LONG_CHARS = MSG_MAX_BYTES // 4  # no text this short can be too many bytes
+_MAX_NAMED = 16
+_MAX_NAME = 64
+_LONG_CHARS = MSG_MAX_BYTES // 6  # no text this short can be too many bytes, even of surrogates
 
 
 def dump_text(text: str) -> bytes:
@@ -73,28 +75,38 @@ def fit(message: bytes, data: dict[str, Any]) -> bytes:
     room = DATA_MAX_BYTES - len(message)
     if len(body) <= room:
         return body
-    room -= _ROOM_FOR_NOTES
-    sizes = {name: len(dump_data(value)) + len(dump_text(name)) + 2 for name, value in data.items()}
-    kept, pruned, total = dict(data), [], sum(sizes.values())
+    own = data.get("_tierlog")
+    kept = {name: value for name, value in data.items() if name != "_tierlog"}
+    sizes = {name: _size(name, value) for name, value in kept.items()}
+    notes: dict[str, Any] = {"pruned": [], "bytes": len(body)}
+    if type(own) is dict and len(dump_data(own)) < _ROOM_FOR_NOTES:
+        notes = {**own, **notes}
+    elif own is not None:
+        notes["pruned"].append("_tierlog")
+    room -= 3 * _ROOM_FOR_NOTES
+    total = sum(sizes.values())
     for name in sorted(sizes, key=sizes.__getitem__, reverse=True):
-        if total <= room or sizes[name] <= 2 * _PREVIEW_CHARS:
+        if total <= room:
             break
-        kept[name] = _preview(data[name])
-        pruned.append(name)
-        total += len(dump_data(kept[name])) + len(dump_text(name)) + 2 - sizes[name]
-    notes: dict[str, Any] = {"pruned": pruned[:32], "bytes": len(body)}
-    while total > room:  # very many small values: the last go
+        kept[name] = _preview(kept[name])
+        total += _size(name, kept[name]) - sizes[name]
+        sizes[name] = _size(name, kept[name])
+        if len(notes["pruned"]) < _MAX_NAMED:
+            notes["pruned"].append(name[:_MAX_NAME])
+    while total > room:  # very many values, or very long names: the last go
         name, _ = kept.popitem()
         total -= sizes[name]
         notes["omitted"] = notes.get("omitted", 0) + 1
-    own = data.get("_tierlog")
-    kept["_tierlog"] = {**own, **notes} if type(own) is dict and len(dump_data(own)) < _ROOM_FOR_NOTES // 2 else notes
-    return dump_data(kept)
+    return dump_data({**kept, "_tierlog": notes})
+
+
+def _size(name: str, value: Any) -> int:
+    return len(dump_text(name)) + len(dump_data(value)) + 2  # a colon and a comma
 
 
 def _preview(value: Any) -> str:
     text = value if type(value) is str else dump_data(value)[: 4 * _PREVIEW_CHARS].decode("utf-8", "ignore")
-    return text[:_PREVIEW_CHARS] + TRUNCATED
+    return text if len(text) <= _PREVIEW_CHARS else text[:_PREVIEW_CHARS] + TRUNCATED
 
 
 def decode(line: bytes) -> dict[str, Any]:

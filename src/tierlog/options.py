@@ -4,7 +4,6 @@ Values of options: checked once, where they come in, with errors that say what t
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,6 +17,8 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*\Z", re.IGNORECASE)
 _TIME = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)?\s*\Z", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+_LONGEST = 32  # characters
+_LONGEST_TIME = 1e9  # seconds; more is as good as never
 _TRUE = frozenset(["1", "true", "yes", "on"])
 _FALSE = frozenset(["0", "false", "no", "off"])
 
@@ -45,7 +46,7 @@ def size(setting: str, value: object, *, least: int = 0) -> int:
         ConfigError: It is neither, or below *least*.
     """
     number: object = value
-    if isinstance(value, str) and (match := _SIZE.match(value)):
+    if isinstance(value, str) and (match := _SIZE.match(value)) and len(value) <= _LONGEST:
         base = 1024 if match[3] else 1000
         number = int(float(match[1]) * base ** _POWERS[match[2].lower()])
     if type(number) is not int or number < least:
@@ -66,7 +67,7 @@ def seconds(setting: str, value: object, *, least: float = 0.0) -> float:
     number: object = value
     if isinstance(value, str) and (match := _TIME.match(value)):
         number = float(match[1]) * _SECONDS[(match[2] or "s").lower()]
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number) or number < least:
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not least <= number <= _LONGEST_TIME:
         raise ConfigError(setting, f"{value!r} isn't a time of at least {least:g} seconds, such as 3600 or '1h'")
     return float(number)
 
@@ -94,7 +95,7 @@ def boolean(setting: str, value: object) -> bool:
     text = value.strip().lower() if isinstance(value, str) else value
     if isinstance(text, bool):
         return text
-    if text in _TRUE or text in _FALSE:
+    if isinstance(text, str) and (text in _TRUE or text in _FALSE):
         return text in _TRUE
     raise ConfigError(setting, f"{value!r} isn't a yes or a no; use true or false")
 

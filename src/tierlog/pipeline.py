@@ -19,12 +19,12 @@ import orjson
 
 from tierlog import _fork
 from tierlog.context import EMPTY, IDS, Context, current
-from tierlog.envelope import DATA_MAX_BYTES, Head, Route, make_head
+from tierlog.envelope import DATA_MAX_BYTES, Head, Route, make_head, short_text
 from tierlog.exceptions import exception_data
 from tierlog.filter import Stamp
 from tierlog.kinds import LEVELS, level_name
 from tierlog.ndjson import LINE, dump_data, dump_text, fit, truncate
-from tierlog.plain import text_of, unwrap
+from tierlog.plain import free_name, text_of, unwrap
 from tierlog.report import emergency, report
 from tierlog.typing import Clock, Commit, RedactsValues, Sink
 
@@ -32,7 +32,6 @@ from tierlog.typing import Clock, Commit, RedactsValues, Sink
 __all__ = ["Pipeline", "new_instance_id"]
 
 _REMEMBERED = 1_024
-_MAX_SOURCE = 512
 _LONG_BYTES = 65_536  # what is longer may have to be cut
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PLAIN_ARGS = frozenset([str, int, float, bool, type(None)])
@@ -40,6 +39,7 @@ _CONTAINERS = (dict, list, tuple, set, frozenset)
 _BYTES = (bytes, bytearray, memoryview)
 _HEAD_NAMES = (*IDS, "tier", "kind")
 _EMPTY = b"{}"
+_MOST_GENERATIONS = 3  # of records that were made in the middle of writing one
 _PAUSES = (200e-6, 300e-6, 500e-6, 1e-3, 1e-3, 2e-3)  # seconds
 _dumps = orjson.dumps
 
@@ -89,6 +89,8 @@ class Pipeline:
     Attributes:
         instance_id: ``instanceId`` of this process's lines.
 
+        clock: Returns nanoseconds since the epoch.
+
         on_start: Called before the first record of a forked child.
     """
 
@@ -115,7 +117,7 @@ class Pipeline:
         self._name = name
         self._default_tier = default_tier
         self._id_format = id_format
-        self._clock = clock
+        self.clock = clock
         self._exc_locals = exc_locals
         self.on_start: Callable[[], None] | None = None
         self._is_announced = True
@@ -127,11 +129,13 @@ class Pipeline:
         self.instance_id = instance_id
         self._key = object()  # what earlier heads were kept under is of no use now
         self._heads: dict[tuple[Any, ...], Head] = {}
-        self._lock: _fork.Lock = getattr(self.sink, "lock", None) or threading.RLock()
-        self._guard = threading.Lock()  # of the counters that aren't counted under the lock
+        self._lock: Any = getattr(self.sink, "lock", None) or threading.RLock()
+        self._guard = threading.RLock()  # of the counters that aren't counted under the lock
         self._is_writing = False
         self._salvaging = threading.local()
-        self._deferred: list[tuple[Any, ...]] = []
+        self._deferred: list[tuple[int, tuple[Any, ...]]] = []
+        self._generation = 0  # of the record that is written now: 0, or one more than of the one it interrupted
+        self._recursions = 0
         self._seq = 0
         self._dropped: dict[str, int] = {}
         self._truncated = 0
@@ -154,6 +158,7 @@ class Pipeline:
         tier: str | None = None,
         kind: str | None = None,
         fields: Mapping[str, Any] | None = None,
+        named_src: Any = None,
     ) -> None:
         """
         Write one event; never raise.
@@ -183,6 +188,8 @@ class Pipeline:
             kind: Its kind; the context's, or the tier's default, if None.
 
             fields: Ids that stand instead of the context's.
+
+            named_src: Its source, whatever the context says.
         """
         try:
             if extra:
@@ -190,7 +197,7 @@ class Pipeline:
                     data = extra["data"]
                 else:
                     fields, data = _split(extra)
-                    src, tier, kind = fields.pop("src", src), fields.pop("tier", None), fields.pop("kind", None)
+                    named_src, tier, kind = fields.pop("src", None), fields.pop("tier", None), fields.pop("kind", None)
             if args:
                 for arg in args:
                     if type(arg) not in _PLAIN_ARGS or type(msg) is not str or type(args) is not tuple:
@@ -214,29 +221,31 @@ class Pipeline:
                 body = None
             if body is None or head[4] is not None or len(message) + len(body) > _LONG_BYTES:
                 message, body = self._careful(text, data, head[4])
-            source = self._sources.get(context.src or src) or self._source(context.src or src)
+            name = named_src or context.src or src
+            source = self._sources.get(name) or self._source(name)
             commit = None
-            lock = self._lock
-            if not lock.acquire(blocking=False):
-                _wait_for(lock)
-            try:
+            if self._is_writing:
+                _wait_for(self)
+            # "with", since an exception out of a signal handler can't come between
+            # taking a lock and its block.
+            with self._lock:
                 if self._is_writing:  # a signal handler or a finalizer logs in the middle of a write
-                    self._deferred.append((ms, context, lvl, src, text, None, None, data, tier, kind, fields))
+                    later = (ms, context, lvl, src, text, None, None, data, tier, kind, fields, named_src)
+                    self._deferred.append((self._generation + 1, later))
                     return
-                self._is_writing = True
+                line = b""
                 try:
+                    self._is_writing = True
                     seq = self._seq
                     line = LINE % (ms, head[0], seq, source, message, body)
                     self._seq = seq + 1
                     commit = self._sink_write(line, head[1])
                 except BaseException as e:
-                    self._lost(line, e)
+                    self._lost(line, head[1], e)
                     if not isinstance(e, Exception):
                         raise
                 finally:
                     self._is_writing = False
-            finally:
-                lock.release()
             if commit is not None or self._deferred:
                 self._afterwards(commit)
         except Exception as e:  # noqa: BLE001 -- a log call never raises
@@ -276,8 +285,16 @@ class Pipeline:
         """
         Do what had to wait until the lock was free.
         """
-        while self._deferred:
-            self.event(*self._deferred.pop(0))
+        while self._deferred and not self._generation:
+            try:
+                self._generation, event = self._deferred.pop(0)
+                if self._generation > _MOST_GENERATIONS:
+                    self._recursions += 1
+                    report("recursion", "a sink that logs each time it writes was stopped")
+                else:
+                    self.event(*event)
+            finally:
+                self._generation = 0
         if commit is not None:
             self._commit(commit)
 
@@ -289,10 +306,13 @@ class Pipeline:
             self._last_error = repr(e)
             report("sync", f"a written line may not survive power loss: {e!r}")
 
-    def _lost(self, line: bytes, error: BaseException) -> None:
+    def _lost(self, line: bytes, route: Route, error: BaseException) -> None:
         """
         Count an accepted line that the sink didn't keep, and save it to stderr.
         """
+        holds = getattr(self.sink, "holds", None)
+        if not isinstance(error, Exception) and (not line or (holds is not None and holds(line, route))):
+            return  # interrupted before it was numbered, or after it was written
         reason = errno.errorcode.get(error.errno or 0, "oserror").lower() if isinstance(error, OSError) else type(error).__name__
         self._dropped[reason] = self._dropped.get(reason, 0) + 1
         self._last_error = repr(error)
@@ -410,10 +430,10 @@ class Pipeline:
     # -- what is worked out once ---------------------------------------------------
 
     def _source(self, given: Any) -> bytes:
-        src = text_of(given)[:_MAX_SOURCE]
+        src = text_of(given)
         if len(self._sources) >= _REMEMBERED:
             self._sources.clear()
-        part = self._sources[src] = b',"src":' + dump_text(self._text(src))
+        part = self._sources[src] = b',"src":' + dump_text(short_text(src, self._text))
         return part
 
     def _head(
@@ -465,6 +485,8 @@ class Pipeline:
             own = found.get("_tierlog")
             found["_tierlog"] = {**own, **notes} if type(own) is dict else dict(notes)
         reason = notes.get("rerouted") if notes is not None else None
+        if reason is not None and reason.startswith("no tier"):
+            reason = "unknown tier"  # as few labels as there are reasons
         if reason is not None:
             with self._guard:
                 self._rerouted[reason] = self._rerouted.get(reason, 0) + 1
@@ -476,7 +498,7 @@ class Pipeline:
         """
         Return the time, in milliseconds since the epoch.
         """
-        return self._clock() // 1_000_000
+        return self.clock() // 1_000_000
 
     def stats(self) -> dict[str, Any]:
         """
@@ -497,15 +519,24 @@ class Pipeline:
                 "truncated": self._truncated,
                 "rerouted": dict(self._rerouted),
                 "sync_failures": self._sync_failures,
+                "recursions": self._recursions,
                 "last_error": self._last_error,
                 **sink,
             }
+
+    @property
+    def is_writing(self) -> bool:
+        """
+        Whether a line is being written at this moment.
+        """
+        return self._is_writing
 
     def fork_lock(self) -> _fork.Lock:
         """
         Return the lock to be held during a fork.
         """
-        return self._lock
+        lock: _fork.Lock = self._lock
+        return lock
 
     def after_fork_in_child(self) -> None:
         """
@@ -515,20 +546,22 @@ class Pipeline:
         self._is_announced = False
 
 
-def _wait_for(lock: _fork.Lock) -> None:
+def _wait_for(pipeline: Pipeline) -> None:
     """
-    Take a *lock* that another thread has.
+    Let another thread's write end.
 
     The write lets other threads run. If they waited in the lock, each line would
     wake one of them, which would then wait for the interpreter: four threads would
     cost three times what one does. So they look again a little later, and wait in
     the lock only when it isn't free for long.
     """
+    is_own = getattr(pipeline.fork_lock(), "_is_owned", None)
+    if is_own is not None and is_own():  # this thread's own write, interrupted
+        return
     for pause in _PAUSES:
         time.sleep(pause)
-        if lock.acquire(blocking=False):
+        if not pipeline.is_writing:
             return
-    lock.acquire()
 
 
 def _picked(attributes: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -551,7 +584,7 @@ def _split(extra: Mapping[Any, Any]) -> tuple[dict[str, Any], Any]:
     if isinstance(data, dict):
         del rest["data"]
         # What both name stays: the payload's under its name, the other beside it.
-        rest = {**{f"{key}~2" if key in data else key: value for key, value in rest.items()}, **data}
+        rest = {**{free_name(data, key): value for key, value in rest.items()}, **data}
     return fields, rest or None
 
 
@@ -560,7 +593,7 @@ def _with_args(data: Any, args: Any, error: Exception) -> dict[str, Any]:
     Return *data* with the arguments that could not be put into the message.
     """
     own = data if type(data) is dict else {} if data is None else {"data": data}
-    return {**own, "_tierlog": {"format_error": f"{type(error).__name__}: {text_of(error)}", "args": args}}
+    return {**own, "_tierlog": {"format_error": text_of(error), "args": args}}
 
 
 def _raised(exc_info: Any) -> BaseException | None:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 
-__all__ = ["MAX_ITEMS", "encodable", "key_text", "text_of", "unwrap"]
+__all__ = ["MAX_ITEMS", "encodable", "free_name", "key_text", "text_of", "unwrap"]
 
 MAX_ITEMS = 300_000
 """Most items taken of one record's data; 2 MiB can't hold many more."""
@@ -25,7 +25,7 @@ _MAX_CHARS = 4_194_304  # what is longer can't reach a line; see redact
 _INT_DIGITS_BITS = 14_000  # str() refuses more than 4 300 digits
 _HEX_BITS = 1 << 20
 _WORD = 1 << 64
-_MAX_KEY = 1024
+_MAX_KEY = 65_536  # written are 1 024, cut after redaction
 _JSON_NAMES = {None: "null", True: "true", False: "false"}
 
 
@@ -33,36 +33,52 @@ def text_of(value: object) -> str:
     """
     Return ``str(value)``, or the best there is if that raises.
     """
-    cls = type(value)
-    if cls is bytes or issubclass(cls, (bytes, bytearray, memoryview)):
-        return _bytes_text(value)
     for render in (_str, repr, object.__repr__):
         try:
-            text = render(value)
-            return str.__str__(text)[:_MAX_CHARS] if isinstance(text, str) else object.__repr__(value)
+            return str.__str__(render(value))[:_MAX_CHARS]
         except Exception:  # noqa: BLE001, S112 -- whatever a user's __str__ does
             continue
-    return f"<{cls.__name__}>"
+    return f"<{type(value).__name__}>"
 
 
 def _str(value: object) -> str:
-    if issubclass(type(value), int):
+    cls = type(value)
+    if issubclass(cls, str):
+        return str.__str__(value)
+    if issubclass(cls, (bytes, bytearray, memoryview)):
+        return _bytes_text(value)
+    if issubclass(cls, int) and cls is not bool:
         return str(_int(value))
-    if issubclass(type(value), BaseException):
-        return f"{type(value).__name__}: {value}"
+    if issubclass(cls, BaseException):
+        return f"{cls.__name__}: {value}"
     return str(value)
 
 
 def key_text(key: object) -> str:
     """
-    Return a dict's *key* as JSON would name it, at most 1 024 characters long.
+    Return a dict's *key* as JSON would name it.
     """
     if key is None or key is True or key is False:
         return _JSON_NAMES[key]
     if type(key) is not str:
         plain = unwrap(key)
         key = plain if type(plain) is str else text_of(plain)
-    return key if len(key) <= _MAX_KEY else key[: _MAX_KEY - 11] + "[TRUNCATED]"
+    return key[:_MAX_KEY]
+
+
+def free_name(taken: Mapping[str, Any], name: str) -> str:
+    """
+    Return *name*, or with a number behind it if it is *taken*.
+
+    >>> free_name({"a": 1, "a~2": 2}, "a")
+    'a~3'
+    """
+    if name not in taken:
+        return name
+    number = len(taken) + 1  # mostly free at once, however many have the name
+    while f"{name}~{number}" in taken:
+        number += 1
+    return f"{name}~{number}"
 
 
 def unwrap(value: Any) -> Any:
@@ -97,7 +113,10 @@ def encodable(value: Any) -> Any:
     if cls is list:
         return [encodable(item) for item in value]
     if cls is dict:
-        return {encodable(key): encodable(item) for key, item in value.items()}
+        encoded: dict[str, Any] = {}
+        for key, item in value.items():
+            encoded[free_name(encoded, encodable(key))] = encodable(item)
+        return encoded
     return value
 
 
@@ -117,7 +136,7 @@ def _float(value: Any) -> float | str:
 
 
 def _bytes_text(value: Any) -> str:
-    return bytes(memoryview(value).cast("B")[:_MAX_CHARS]).decode("utf-8", "backslashreplace")
+    return bytes(value)[:_MAX_CHARS].decode("utf-8", "backslashreplace")
 
 
 def _mapping(value: Any) -> dict[Any, Any]:

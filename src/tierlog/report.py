@@ -23,7 +23,7 @@ class Reporter:
 
     def __init__(self, interval: float = 10.0) -> None:
         self._interval = interval
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._last: dict[str, float] = {}
         self._held_back: dict[str, int] = {}
 

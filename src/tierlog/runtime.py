@@ -55,7 +55,11 @@ def configure(**options: Any) -> TierHandler:
     handler = TierHandler(sink=settings.sink, **settings.handler)
     handler.addFilter(ContextFilter())
     root = logging.getLogger()
-    root.addHandler(handler)
+    if _configured and _configured[0] in root.handlers:
+        # In its place at once: a record in between must find one of them, not both.
+        root.handlers[root.handlers.index(_configured[0])] = handler
+    else:
+        root.addHandler(handler)
     root.setLevel(settings.level)
     if settings.fast:
         install_record_factory()

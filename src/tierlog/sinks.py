@@ -135,7 +135,7 @@ class TeeSink:
         self.sinks = tuple(sinks)
         self.id_format = getattr(sinks[0], "id_format", "ulid")
         self._failures = [0] * len(self.sinks)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def write(self, event_line: bytes, route: Route) -> Commit | None:
         """
@@ -203,5 +203,14 @@ class TeeSink:
 
 
 def _each(commits: Sequence[Commit]) -> None:
+    """
+    Wait for all, and fail with the last one that failed.
+    """
+    error = None
     for commit in commits:
-        commit()
+        try:
+            commit()
+        except Exception as e:  # noqa: BLE001 -- isolated from the others
+            error = e
+    if error is not None:
+        raise error

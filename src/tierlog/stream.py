@@ -13,7 +13,7 @@ from tierlog.envelope import ID_FORMATS
 from tierlog.errors import ConfigError
 from tierlog.kinds import TIERS
 from tierlog.options import choice
-from tierlog.redact import Copier, Redactor
+from tierlog.redact import Copier, Guarded, Redactor
 from tierlog.typing import RedactsValues
 
 
@@ -106,6 +106,5 @@ def _redactor(given: Any) -> RedactsValues:
         except TypeError as e:
             raise ConfigError("redact", f"can't be made: {e}") from e
     if callable(getattr(given, "text", None)) and callable(getattr(given, "data", None)):
-        made: RedactsValues = given
-        return made
+        return given if isinstance(given, Copier) else Guarded(given)
     raise ConfigError("redact", f"{given!r} is none of 'on', 'off', options of a Redactor, or one")

@@ -8,7 +8,7 @@ it to exact builtins, which the encoder needs anyway.
 
 from __future__ import annotations
 
-from tierlog.redact._redactor import Copier, Redactor
+from tierlog.redact._redactor import Copier, Guarded, Redactor
 
 
-__all__ = ["Copier", "Redactor"]
+__all__ = ["Copier", "Guarded", "Redactor"]

@@ -26,11 +26,14 @@ _ANYWHERE = _words(
     "jwt csrf csrftoken xsrf token authtoken accesstoken refreshtoken idtoken dsn connectionstring"
 )
 _AT_THE_END = _words("auth session sid")
+_ENDINGS = ("password", "passwords", "passwd", "passphrase", "apikey", "apikeys")
 _PAIRS = frozenset(
     [
         *(("api", "key"), ("access", "key"), ("private", "key"), ("secret", "key"), ("signing", "key")),
         *(("encryption", "key"), ("master", "key"), ("ssh", "key"), ("account", "key"), ("session", "id")),
-        *(("session", "key"), ("connection", "string"), ("conn", "str"), ("pass", "word")),
+        *(("session", "key"), ("connection", "string"), ("conn", "str"), ("pass", "word"), ("license", "key")),
+        *(("client", "key"), ("service", "key"), ("auth", "key")),
+        *(("api", "keys"), ("access", "keys"), ("db", "pass"), ("user", "pass"), ("smtp", "pass"), ("ftp", "pass")),
     ]
 )
 _HARMLESS_END = _words(
@@ -50,6 +53,6 @@ def is_sensitive(name: str) -> bool:
     words = [word.lower() for word in _WORDS.findall(name[:256])]
     if not words or words[-1] in _HARMLESS_END:
         return False
-    if words[-1] in _AT_THE_END or not _ANYWHERE.isdisjoint(words):
+    if words[-1] in _AT_THE_END or not _ANYWHERE.isdisjoint(words) or words[-1].endswith(_ENDINGS):
         return True
     return any(pair in _PAIRS for pair in pairwise(words))

@@ -9,16 +9,18 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-from tierlog.plain import MAX_ITEMS, key_text, unwrap
+from tierlog.plain import MAX_ITEMS, free_name, key_text, unwrap
 from tierlog.redact._keys import is_sensitive
 from tierlog.redact._text import TextRedactor
+from tierlog.typing import RedactsValues
 
 
-__all__ = ["Copier", "Redactor"]
+__all__ = ["Copier", "Guarded", "Redactor"]
 
 _MAX_DEPTH = 100
 _REMEMBERED = 8_192  # entries in each memory of what is clean
 _REMEMBERED_CHARS = 64
+_MAX_KEY = 1_024
 _AS_THEY_ARE = frozenset([int, bool, type(None)])
 _TOO_DEEP = "[TOO DEEP]"
 _CYCLE = "[CYCLE]"
@@ -58,7 +60,7 @@ class Copier:
             return self._value(value, (), [MAX_ITEMS])
         except RecursionError:  # the caller's own stack is nearly full
             return _TOO_DEEP
-        except Exception:  # noqa: BLE001 -- for example a key's own __hash__
+        except Exception:  # noqa: BLE001 -- not looked at means not written
             return _WITHHELD
 
     def _is_plain(self, own: dict[Any, Any]) -> bool:
@@ -67,7 +69,7 @@ class Copier:
         """
         clean_keys, clean_texts = self._clean_keys, self._clean_texts
         for key, value in own.items():
-            if key not in clean_keys:
+            if type(key) is not str or key not in clean_keys:
                 return False
             cls = type(value)
             if cls is str:
@@ -117,17 +119,20 @@ class Copier:
         *room* is how many more items may be taken.
         """
         clean_keys, clean_texts = self._clean_keys, self._clean_texts
-        for key, value in own.items():
-            if key not in clean_keys:
+        for key in own:
+            if type(key) is not str or key not in clean_keys:
                 return self._rekeyed(own, parents, room)
+        room[0] -= len(own)
+        if room[0] < 0:
+            own = _shortened(own, room)
+        for key, value in own.items():
             cls = type(value)
             if cls is str:
                 if value not in clean_texts:
                     own[key] = self._remembered_text(value)
             elif cls not in _AS_THEY_ARE:
                 own[key] = self._value(value, parents, room)
-        room[0] -= len(own)
-        return own if room[0] >= 0 else _shortened(own, room)
+        return own
 
     def _rekeyed(self, given: dict[Any, Any], parents: _Parents, room: list[int]) -> dict[str, Any]:
         out: dict[str, Any] = {}
@@ -137,11 +142,15 @@ class Copier:
                 break
             room[0] -= 1
             name = key_text(key)
-            hides = self.is_sensitive(name) and not (value is None or value is True or value is False or value == "")
+            is_sensitive = self.is_sensitive(name)
             clean = self.text(name)
-            if clean == name and not hides and len(name) <= _REMEMBERED_CHARS and not self.is_sensitive(name):
+            if clean == name and not is_sensitive and len(name) <= _REMEMBERED_CHARS:
                 self._remember(self._clean_keys, name)
-            out[_free(out, clean)] = self._hidden(value) if hides else self._value(value, parents, room)
+            if len(clean) > _MAX_KEY:
+                clean = clean[: _MAX_KEY - len(_TRUNCATED)] + _TRUNCATED
+            says_nothing = value is None or value is True or value is False or (type(value) is str and not value)
+            hides = is_sensitive and not says_nothing
+            out[free_name(out, clean)] = self._hidden(value) if hides else self._value(value, parents, room)
         return out
 
     def _list(self, own: list[Any], parents: _Parents, room: list[int]) -> list[Any]:
@@ -191,7 +200,7 @@ class Redactor(Copier):
         self._keys = frozenset(map(_flat, keys))
         self._allowed = frozenset(map(_flat, allow_keys))
         self._counts: dict[str, int] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._texts = TextRedactor(self._count)
         self._is_clean = self._texts.is_clean
         self._sensitive: dict[str, bool] = {}
@@ -244,21 +253,52 @@ def _flat(name: str) -> str:
     return "".join(char for char in name.lower() if char.isalnum())
 
 
-def _free(taken: dict[str, Any], name: str) -> str:
-    """
-    Return *name*, or with a number behind it if it is *taken*.
-    """
-    if name not in taken:
-        return name
-    number = 2
-    while f"{name}~{number}" in taken:
-        number += 1
-    return f"{name}~{number}"
-
-
 def _shortened(own: dict[str, Any], room: list[int]) -> dict[str, Any]:
     for key in list(own)[room[0] :]:
         del own[key]
     own["_truncated"] = _TRUNCATED
     room[0] = 0
     return own
+
+
+class Guarded:
+    """
+    A redactor of somebody else's, which may fail: then nothing is passed on.
+
+    Args:
+        redactor: What has ``text``, ``data`` and ``counts``.
+    """
+
+    def __init__(self, redactor: RedactsValues) -> None:
+        self._redactor = redactor
+        self._copier = Copier()
+        self._withheld = 0
+
+    def text(self, text: str) -> str:
+        """
+        Return *text* as it may be written.
+        """
+        try:
+            clean = self._redactor.text(text)
+            return clean if type(clean) is str else _WITHHELD
+        except Exception:  # noqa: BLE001 -- not looked at means not written
+            self._withheld += 1
+            return _WITHHELD
+
+    def data(self, value: Any) -> Any:
+        """
+        Return a copy of *value* of exact builtins, as it may be written.
+        """
+        try:
+            return self._copier.data(self._redactor.data(self._copier.data(value)))
+        except Exception:  # noqa: BLE001 -- not looked at means not written
+            self._withheld += 1
+            return _WITHHELD
+
+    def counts(self) -> dict[str, int]:
+        """
+        Return how many secrets were hidden, by rule.
+        """
+        counts = getattr(self._redactor, "counts", None)
+        found: dict[str, int] = dict(counts()) if counts is not None else {}
+        return {**found, "withheld": self._withheld} if self._withheld else found

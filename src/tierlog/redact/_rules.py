@@ -26,8 +26,9 @@ class Rule(NamedTuple):
         literals: A text without any of these holds no such secret; compared
             with the text itself, or with its lower case if *folded*.
 
-        pattern: Finds it. What its group ``secret`` matches is hidden, or all
-            of it if there is no such group.
+        pattern: Finds it. What its group ``secret`` (or ``quoted``, or ``bare``)
+            matches is hidden, or all of it if there is no such group. If it has a
+            group ``name``, that must be a sensitive one.
 
         folded: Whether *literals* are lower case and compared without case.
 
@@ -67,14 +68,25 @@ def _looks_random(value: str) -> bool:
     return has_digit and _entropy(value[:256]) > 2.5  # noqa: PLR2004 -- bits per character
 
 
+# A token begins where no word goes on, or behind an escape that ends in a letter
+# or digit: \\n, \\u003d, %3D, a colour.
+_BEFORE = (
+    r"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrtbf])|(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2})"
+    r"|(?<=\[m)|(?<=\[\dm)|(?<=\[\d\dm)|(?<=;\dm)|(?<=;\d\dm)|(?<=;\d\d\dm))"
+)
+
+
 def _token(name: str, literals: str, pattern: str) -> Rule:
-    whole = rf"(?<![A-Za-z0-9_-])(?:{pattern})(?![A-Za-z0-9])"
+    whole = rf"{_BEFORE}(?:{pattern})(?![A-Za-z0-9])"
     return Rule(name, tuple(literals.split()), re.compile(whole, re.ASCII))
 
 
-_NAME_END = r"(?:[\w.\-]{0,30})[\"'`]{0,2}\\{0,3}[\"']?"
-_SEPARATOR = r"[ \t]{0,3}(?::=|=>|={1,2}|:)[ \t]{0,3}"
-_VALUE = r"(?:\\{0,3}[\"'`](?P<quoted>[^\"'`\\\r\n]{1,512})|(?P<bare>[^\s\"'`,;&<>(){}\[\]\\]{1,512}))"
+_NAME_END = r"[\w.\-]{0,30})[\"'`]{0,2}\\{0,3}[\"']?"
+_SEPARATOR = r"[ \t]{0,3}(?::=|=>|={1,2}|:|%3[Dd])[ \t]{0,3}"
+_VALUE = (
+    r"(?:\\{0,3}[\"'`](?P<quoted>[^\"'`\\\r\n]{1,512})"
+    r"|(?P<bare>(?:[^\s\"'`,;&<>(){}\[\]\\]|,(?![\s\"'])(?![\w.\-]{1,40}[=:])){1,512}))"
+)
 
 RULES: tuple[Rule, ...] = (
     _token("aws-access-key", "AKIA ASIA ABIA ACCA", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}"),
@@ -134,20 +146,38 @@ RULES: tuple[Rule, ...] = (
         accepts=lambda value: len(value) % 4 == 0 and (value[-1] == "=" or any(char.isdigit() for char in value)),
     ),
     Rule(
+        "authorization",
+        ("authorization",),
+        re.compile(
+            r"authorization[\"'`]{0,2}\\{0,3}[\"']?" + _SEPARATOR + r"\\{0,3}[\"'`]?"
+            r"(?:(?:bearer|basic|digest|token|apikey|negotiate|aws4-hmac-sha256)[ \t]{1,3})?"
+            r"(?P<secret>[^\r\n\"'`\\]{1,8192})",
+            re.IGNORECASE,
+        ),
+        folded=True,
+        accepts=_not_filler,
+    ),
+    Rule(
+        "cookie",
+        ("cookie",),
+        re.compile(
+            r"cookie[\"'`]{0,2}\\{0,3}[\"']?" + _SEPARATOR + r"\\{0,3}[\"'`]?(?P<secret>[^\r\n\"'`\\]{1,8192})", re.IGNORECASE
+        ),
+        folded=True,
+        accepts=_not_filler,
+    ),
+    Rule(
         "url-credentials",
         ("://",),
         re.compile(r"://[^\s/:@\"'<>?#]{0,256}:(?P<secret>[^\s/@\"'<>?#]{1,512})@(?=[\w\[.-])"),
+        folded=True,
         accepts=_not_filler,
     ),
     Rule(
         "password",
-        ("passw", "passphrase", "pwd", "passcode", "secret", "cookie", "authorization"),
+        ("passw", "passphrase", "pwd", "passcode", "secret"),
         re.compile(
-            r"(?:passw(?:or)?d|passwort|passphrase|passcode|pwd|secret|set-cookie|cookie|authorization)"
-            + _NAME_END
-            + _SEPARATOR
-            + _VALUE,
-            re.IGNORECASE,
+            r"(?P<name>(?:passw(?:or)?d|passwort|passphrase|passcode|pwd|secret)" + _NAME_END + _SEPARATOR + _VALUE, re.IGNORECASE
         ),
         folded=True,
         accepts=_not_filler,
@@ -156,7 +186,7 @@ RULES: tuple[Rule, ...] = (
         "secret-assignment",
         ("token", "key", "auth", "credential", "session", "sid", "dsn", "jwt", "csrf", "xsrf"),
         re.compile(
-            r"(?:token|(?:api|access|private|signing|encryption|account|auth|license|master|service|client)[_.\- ]?key"
+            r"(?P<name>(?:token|(?:api|access|private|signing|encryption|account|auth|license|master|service|client)[_.\- ]?key"
             r"|(?<![a-z])auth(?![a-z])|credentials?|session[_-]?id|sessid|\bsid|dsn|jwt|[cx]srf)"
             + _NAME_END
             + _SEPARATOR

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from tierlog.redact._keys import is_sensitive
 from tierlog.redact._rules import RULES, Rule
 
 
@@ -19,9 +20,10 @@ MAX_CHARS = 1_048_576
 """Longest text that is looked at; what follows is cut off, marked as such."""
 
 _SHORTEST = 5  # "pwd=x"
-_TOKEN_SHORTEST = 16
+_TOKEN_SHORTEST = 14
 _UNSAFE_TAIL = 16_384  # a secret that the cut went through can't be longer
 _TRUNCATED = "[TRUNCATED]"
+_MARK = "[REDACTED:"
 _PEM = "-----BEGIN "
 _PUTTY = "PuTTY-User-Key-File-"
 
@@ -44,7 +46,7 @@ class TextRedactor:
         exact = [rule for rule in rules if not rule.folded]
         self._rules = (*exact, *folded)
         literals = [literal for rule in exact for literal in rule.literals] + [_PEM, _PUTTY]
-        self._lower = _by_sign([literal for literal in literals if literal.islower()])
+        self._lower = _by_sign([literal for literal in literals if literal == literal.lower()])
         self._mixed = _by_sign(literals)
         self._folded = tuple(dict.fromkeys(literal for rule in folded for literal in rule.literals))
 
@@ -55,8 +57,9 @@ class TextRedactor:
         size = len(text)
         if size < _SHORTEST:
             return True
+        lower = text if text.islower() else None
         if size >= _TOKEN_SHORTEST:
-            plain, dashed, scored, dotted = self._lower if text.islower() else self._mixed
+            plain, dashed, scored, dotted = self._mixed if lower is None else self._lower
             for literal in plain:
                 if literal in text:
                     return False
@@ -72,8 +75,9 @@ class TextRedactor:
                 for literal in dotted:
                     if literal in text:
                         return False
-        if "=" in text or ":" in text or "asic " in text or "earer" in text:
+        if lower is None:
             lower = text.lower()
+        if "=" in text or ":" in text or "asic " in lower or "earer" in lower or "%3" in text:
             for literal in self._folded:
                 if literal in lower:
                     return False
@@ -98,7 +102,9 @@ class TextRedactor:
         def replace(match: re.Match[str]) -> str:
             group = next((name for name in ("secret", "quoted", "bare") if match.re.groupindex.get(name) and match[name]), 0)
             secret = match[group]
-            if secret.startswith("[REDACTED:") or (rule.accepts and not rule.accepts(secret)):
+            if _MARK in secret or (rule.accepts and not rule.accepts(secret)):
+                return match[0]
+            if "name" in match.re.groupindex and not is_sensitive(match["name"]):
                 return match[0]
             self._count(rule.name)
             start, end = match.start(group) - match.start(), match.end(group) - match.start()

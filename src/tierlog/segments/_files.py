@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from tierlog._platform import OPEN_APPEND, OPEN_PLAIN, forget_lock, lock_exclusive, lock_shared, sync_data
+from tierlog._platform import OPEN_APPEND, OPEN_PLAIN, forget_lock, lock_exclusive, lock_shared, reached_size_limit, sync_data
+from tierlog.envelope import LINE_MAX_BYTES
 
 
 __all__ = ["AppendFile", "MappedFile", "SegmentFile", "open_file"]
@@ -55,6 +56,11 @@ class SegmentFile(Protocol):
         Return the bytes of lines in the file, of whichever process.
         """
 
+    def ends_with(self, line: bytes, /) -> bool:
+        """
+        Tell whether *line* is the last one in the file.
+        """
+
     def sync(self) -> None:
         """
         Force what was written to the disk.
@@ -66,9 +72,14 @@ class SegmentFile(Protocol):
         lock is lost, so the file must be closed next.
         """
 
+    def cut(self) -> None:
+        """
+        Take away what isn't lines, before the file is closed.
+        """
+
     def close(self) -> None:
         """
-        Cut what isn't lines, and give up the lock.
+        Cut, and give up the lock.
         """
 
     def abandon(self) -> None:
@@ -124,12 +135,13 @@ class AppendFile:
     One ``write`` to a file opened with ``O_APPEND`` for each line.
     """
 
-    __slots__ = ("_fd", "_is_shared", "_path", "is_torn", "put")
+    __slots__ = ("_fd", "_has_blanks", "_is_shared", "_path", "is_torn", "put")
 
     def __init__(self, path: Path, fd: int, *, is_shared: bool) -> None:
         self._path = path
         self._fd = fd
         self._is_shared = is_shared
+        self._has_blanks = False
         self.is_torn = False
         self.put: Callable[[bytes], int] = partial(os.write, fd)
 
@@ -137,7 +149,8 @@ class AppendFile:
         """
         Append the rest of *line*, or take the part back.
         """
-        error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+        reason = errno.EFBIG if reached_size_limit(self._fd) else errno.ENOSPC
+        error = OSError(reason, os.strerror(reason), str(self._path))
         try:
             if not self._is_shared:  # of a shared file, the rest might not stand behind the part
                 written += os.write(self._fd, line[written:])
@@ -161,8 +174,17 @@ class AppendFile:
         plain = os.open(self._path, OPEN_PLAIN)
         try:
             os.pwrite(plain, b" " * count, end - count)
+            self._has_blanks = True
         finally:
             os.close(plain)
+
+    def ends_with(self, line: bytes) -> bool:
+        """
+        Tell whether *line* is the last one in the file.
+        """
+        with open(self._path, "rb") as file:
+            file.seek(max(0, self.size() - len(line)))
+            return file.read() == line
 
     def sync(self) -> None:
         """
@@ -181,6 +203,16 @@ class AppendFile:
         Tell whether no other process has the file open.
         """
         return lock_exclusive(self._fd)
+
+    def cut(self) -> None:
+        """
+        Take away the blanks that stand for a part of a line, if they are the end.
+        """
+        if self._has_blanks:
+            with open(self._path, "rb+") as file:
+                file.seek(max(0, self.size() - LINE_MAX_BYTES))
+                tail = file.read()
+                file.truncate(self.size() - (len(tail) - len(tail.rstrip(b" "))))
 
     def close(self) -> None:
         """
@@ -243,12 +275,23 @@ class MappedFile:
         end = max(needed, self._size + self._window)
         filler = b"\n" * (end - self._filled)
         while self._filled < end:
-            self._filled += os.pwrite(self._fd, filler[: end - self._filled], self._filled)
+            try:
+                self._filled += os.pwrite(self._fd, filler[: end - self._filled], self._filled)
+            except OSError:
+                if self._filled < needed:
+                    raise
+                end = self._filled  # less than wanted, and enough for this line
         window = mmap.mmap(self._fd, end - base, offset=base)
         if self._map is not None:
             self._map.close()
         self._map, self._base, self._end = window, base, end
         self._window = min(self._window * 2, _LARGEST_WINDOW)
+
+    def ends_with(self, line: bytes) -> bool:
+        """
+        Tell whether *line* is the last one in the file.
+        """
+        return os.pread(self._fd, len(line), max(0, self._size - len(line))) == line
 
     def sync(self) -> None:
         """
@@ -273,13 +316,21 @@ class MappedFile:
         """
         return True
 
+    def cut(self) -> None:
+        """
+        Take away the filler.
+        """
+        os.ftruncate(self._fd, self._size)
+
     def close(self) -> None:
         """
         Cut the filler, give up the lock and close.
         """
-        if self._fd >= 0:
-            os.ftruncate(self._fd, self._size)
-        self.abandon()
+        try:
+            if self._fd >= 0:
+                self.cut()
+        finally:
+            self.abandon()
 
     def abandon(self) -> None:
         """

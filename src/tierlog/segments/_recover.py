@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
+from zlib import crc32
 
 from tierlog._platform import OPEN_PLAIN, lock_exclusive
 from tierlog.layout import Place, local_path
@@ -61,7 +62,7 @@ def _recover_one(root: Path, place: Place, journal: Journal) -> Recovered | None
         journal.forget(place)
         return Recovered()
     with open(fd, "rb+", closefd=True) as file:
-        if not lock_exclusive(fd):
+        if not lock_exclusive(fd) or not _is_still_at(fd, path):
             return None
         fragments, end = _inspect(file)
         for fragment in fragments:
@@ -71,6 +72,16 @@ def _recover_one(root: Path, place: Place, journal: Journal) -> Recovered | None
             path.unlink(missing_ok=True)
         journal.forget(place)
     return Recovered(torn=len([one for one in fragments if one.data.strip()]), empty=int(end == 0))
+
+
+def _is_still_at(fd: int, path: Path) -> bool:
+    """
+    Tell whether nobody put another file there between opening and locking this one.
+    """
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _inspect(file: IO[bytes]) -> tuple[list[_Fragment], int]:
@@ -117,14 +128,14 @@ def _starts(line: bytes) -> Iterator[int]:
 
 def _quarantine(root: Path, place: Place, fragment: _Fragment) -> None:
     """
-    Keep a torn line. The name is the same each time, so nothing is kept twice.
+    Keep a torn line. Its place and contents name it, so nothing is kept twice.
     """
     if not fragment.data.strip():
         return
     folder = root / "quarantine"
     folder.mkdir(exist_ok=True)
     name = local_path(place).replace("/", "~")
-    with open(folder / f"{name}.{fragment.offset}.torn", "wb") as file:
+    with open(folder / f"{name}.{fragment.offset}.{crc32(fragment.data):08x}.torn", "wb") as file:
         file.write(fragment.data)
         file.flush()
         os.fsync(file.fileno())

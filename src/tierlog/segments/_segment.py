@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tierlog.envelope import Route
@@ -47,7 +48,7 @@ class Segment:
     """
 
     __slots__ = (
-        *("_file", "_journal", "_root", "_sync_lock", "_synced"),
+        *("_file", "_journal", "_root", "_promised", "_sync_lock", "_synced"),
         *("buffer", "due", "key", "limit", "place", "put", "route", "size", "used", "writes"),
     )
 
@@ -55,7 +56,8 @@ class Segment:
         self._root = root
         self._journal = journal
         self._file: SegmentFile | None = None
-        self._sync_lock = threading.Lock()
+        self._sync_lock = threading.RLock()
+        self._promised = 0
         self._synced = 0
         self.put: Callable[[bytes], int] = _closed
         self.key = route.key
@@ -134,6 +136,22 @@ class Segment:
         if self._file is not None:
             self._file.complete(line, written)
 
+    def ends_with(self, line: bytes) -> bool:
+        """
+        Tell whether *line* is the last one of this process.
+        """
+        if self.buffer:
+            return self.buffer[-1] is line
+        return self._file is not None and self._file.ends_with(line)
+
+    def promise_sync(self) -> Callable[[], None]:
+        """
+        Return what waits until all that was written so far is on the disk, even
+        if the file is closed in between.
+        """
+        self._promised = self.writes
+        return partial(self.sync, self.writes)
+
     def sync(self, ticket: int) -> None:
         """
         Wait until the first *ticket* writes are on the disk. One call for the disk
@@ -155,8 +173,9 @@ class Segment:
         with self._sync_lock:
             file, self._file, self.put = self._file, None, _closed
             if file is not None:
-                if self._synced:
+                if self._synced < self._promised:
                     file.sync()
+                    self._synced = self._promised
                 file.close()
 
     def finish(self) -> None:
@@ -171,9 +190,12 @@ class Segment:
         is_last = file is None or not self.is_shared or file.is_alone()
         if file is not None and is_last and file.size() == 0:
             (self._root / local_path(self.place)).unlink(missing_ok=True)
-        self.park()
+        # While the lock is held: a neighbour that begins the file again notes it after this.
+        if file is not None and is_last:
+            file.cut()
         if is_last and not is_torn and not (file is None and self.is_shared):
             self._journal.forget(self.place)
+        self.park()
 
     def abandon(self) -> None:
         """

@@ -8,11 +8,13 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from weakref import ref
+
+from ulid import ULID
 
 from tierlog import _fork
 from tierlog.envelope import ID_FORMATS, Route, line_ms
@@ -31,7 +33,7 @@ __all__ = ["SegmentSink"]
 
 _SHARED_TIERS = frozenset(["build", "deploy"])
 _BATCH_BYTES = 65_536
-_OPEN_ATTEMPTS = 100
+_OPEN_ATTEMPTS = 1_500
 _OPEN_PAUSE = 0.002  # seconds; a neighbour mends the file at this moment
 _FULL = frozenset([errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)])
 
@@ -131,6 +133,9 @@ class SegmentSink:
         """
         Do what :meth:`write` does, for a caller who has the lock.
         """
+        if self._is_busy:  # this very thread is in the middle of a flush, say, and was interrupted
+            self._held.append((event_line, route))
+            return None
         now = self._monotonic()
         length = len(event_line)
         segment = self._last
@@ -150,11 +155,19 @@ class SegmentSink:
             self._replacement(segment, event_line, e).write(event_line)
         return None
 
+    def holds(self, event_line: bytes, route: Route) -> bool:
+        """
+        Tell, after a write that was interrupted, whether the line is kept.
+        """
+        with self.lock:
+            segment = self._open.get(route.key)
+            return segment is not None and segment.ends_with(event_line)
+
     def end_build(self, build_id: str) -> None:
         """
         Finish the files of a build: no more lines of it are expected here.
         """
-        with self.lock:
+        with self._undisturbed():
             for segment in self._all():
                 if segment.is_shared and segment.place.id == build_id:
                     self._finish(segment)
@@ -165,7 +178,7 @@ class SegmentSink:
 
         A thread does so by itself; this is for those who control the clock.
         """
-        with self.lock:
+        with self._undisturbed():
             now = self._monotonic()
             for segment in self._all():
                 if self._policy.is_over(now, segment.due, segment.used, is_shared=segment.is_shared):
@@ -177,7 +190,7 @@ class SegmentSink:
         """
         Bring every buffered line to its file.
         """
-        with self.lock:
+        with self._undisturbed():
             for segment in self._all():
                 self._write_buffer(segment)
 
@@ -188,7 +201,7 @@ class SegmentSink:
         A line written after this is kept: in a new segment, by appending.
         """
         self._wake.set()
-        with self.lock:
+        with self._undisturbed():
             self._is_closed = True
             for segment in self._all():
                 self._finish(segment)
@@ -233,11 +246,31 @@ class SegmentSink:
         self.lock = threading.RLock()
         self._wake = threading.Event()
         self._has_thread = False
+        self._is_busy = False
+        self._held: list[tuple[bytes, Route]] = []
         self._last: Segment | None = None
         self._open: dict[str, Segment] = {}  # least recently used first
         self._parked: dict[str, Segment] = {}
         self._dropped: dict[str, int] = {}
         self._finished = 0
+
+    @contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """
+        Hold the lock, and hold back the lines of a signal handler until the end.
+        """
+        with self.lock:
+            was_busy, self._is_busy = self._is_busy, True
+            try:
+                yield
+            finally:
+                self._is_busy = was_busy
+                while self._held and not was_busy:
+                    line, route = self._held.pop(0)
+                    try:
+                        self.write_locked(line, route)
+                    except OSError as e:
+                        self._lost([line], e)
 
     def _all(self) -> list[Segment]:
         return [*self._open.values(), *self._parked.values()]
@@ -264,7 +297,7 @@ class SegmentSink:
             segment = self._replacement(segment, line, e)
             segment.write(line)
         segment.size += len(line)
-        return partial(segment.sync, segment.writes)
+        return segment.promise_sync()
 
     def _write_buffer(self, segment: Segment) -> None:
         lines, segment.buffer = segment.buffer, []
@@ -393,10 +426,8 @@ def _sweep(sink: ref[SegmentSink], wake: threading.Event, period: float) -> None
 
 
 def _new_ulid(ms: int) -> str:
-    # python-ulid's import takes longer than tierlog's. Its own generator keeps
-    # state that a fork copies, so the random part comes from the system.
-    from ulid import ULID  # noqa: PLC0415
-
+    # python-ulid's own generator keeps state that a fork copies, so the random part
+    # comes from the system.
     return str(ULID.from_bytes(min(max(ms, 0), (1 << 48) - 1).to_bytes(6, "big") + os.urandom(10)))
 
 
