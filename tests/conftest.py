@@ -28,6 +28,7 @@ def logging_state():
     before = (root.level, root.handlers[:], root.filters[:], logging.getLoggerClass(), logging.getLogRecordFactory())
     known = set(manager.loggerDict)
     handlers = handler.all_handlers[:]
+    last_resort = logging.lastResort
     token = context.restore(context.EMPTY)
 
     yield
@@ -43,5 +44,6 @@ def logging_state():
     logging.setLoggerClass(before[3])
     logging.setLogRecordFactory(before[4])
     logging.disable(logging.NOTSET)
+    logging.lastResort = last_resort
     for name in set(manager.loggerDict) - known:
         del manager.loggerDict[name]

@@ -388,7 +388,7 @@ class TestIdText:
             pytest.param(0, "0", id="zero"),
             pytest.param(None, None, id="none"),
             pytest.param("", None, id="empty"),
-            pytest.param("x" * 1_000_000, "x" * 512, id="a-million-characters"),
+            pytest.param("x" * 1_000_000, "x" * 8_192, id="a-million-characters"),
             pytest.param(Hostile(), "<Hostile>", id="str-raises"),
             pytest.param(HostileStr("x"), "<HostileStr>", id="subclass-of-str-raises"),
             pytest.param(10**5000, "<int>", id="more-digits-than-python-prints"),
@@ -396,7 +396,7 @@ class TestIdText:
     )
     def test_any_value_becomes_text(self, value, expected):
         """
-        Whatever is bound becomes a string of at most 512 characters, or none.
+        Whatever is bound becomes a string of at most 8 192 characters, or none.
         """
         with bound(req_id=value) as inside:
             assert inside.req_id == expected
@@ -490,7 +490,7 @@ class TestHeaders:
         Only 32 lower-case hexadecimal digits that aren't all zero are one.
         """
         with bound(req_id=req_id):
-            assert set(context.to_headers()) == {"X-Request-ID"}
+            assert "traceparent" not in context.to_headers()
 
     def test_nothing_bound_is_no_header(self):
         """
@@ -510,14 +510,12 @@ class TestHeaders:
             pytest.param(
                 {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01", "X-Request-ID": "r-1"}, "r-1", id="request-id-comes-first"
             ),
-            pytest.param(
-                {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01", "X-Request-ID": ""}, TRACE, id="empty-request-id"
-            ),
+            pytest.param({"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01", "X-Request-ID": ""}, TRACE, id="empty-request-id"),
             pytest.param({"traceparent": f"00-{'0' * 32}-00f067aa0ba902b7-01"}, None, id="all-zeros"),
             pytest.param({"traceparent": f"00-{TRACE.upper()}-00f067aa0ba902b7-01"}, None, id="upper-case-trace"),
             pytest.param({"traceparent": f"00-{TRACE[1:]}-00f067aa0ba902b7-01"}, None, id="too-short"),
             pytest.param({"traceparent": "rubbish"}, None, id="rubbish"),
-            pytest.param({"X-Request-ID": "x" * 10_000}, "x" * 512, id="too-long"),
+            pytest.param({"X-Request-ID": "x" * 10_000}, "x" * 8_192, id="too-long"),
             pytest.param({"Accept": "*/*"}, None, id="neither"),
             pytest.param({}, None, id="none"),
         ],

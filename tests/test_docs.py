@@ -36,7 +36,8 @@ from tierlog.segments import SegmentSink
 from tierlog.sinks import MemorySink, StreamSink, TeeSink
 
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 DEADLINE = 60.0
 """Seconds after which what a page promises is not going to happen any more."""
 
@@ -91,10 +92,13 @@ def page_name(path: Path) -> str:
     """
     Return the name of the page at *path*, for example ``how-to/flask``.
     """
-    return path.relative_to(DOCS).with_suffix("").as_posix()
+    return path.relative_to(DOCS if path.is_relative_to(DOCS) else ROOT).with_suffix("").as_posix()
 
 
-PAGES = {page_name(path): blocks_of(path) for path in sorted(DOCS.rglob("*.md")) if "_build" not in path.parts}
+PATHS = {
+    page_name(path): path for path in [*sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("*.md"))] if "_build" not in path.parts
+}
+PAGES = {name: blocks_of(path) for name, path in PATHS.items()}
 
 SNIPPETS = [
     pytest.param(block, following.text if following and following.language == "text" else None, id=f"{name}:{block.line}")
@@ -136,20 +140,23 @@ def command_of(page: str, program: str) -> list[str]:
     return [sys.executable, *words[1:]] if program == "python" else [sys.executable, "-m", *words]
 
 
-def environment() -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
     """
-    Return an environment in which nothing configures tierlog.
+    Return an environment in which nothing configures tierlog, ``python`` is this
+    interpreter, and *folder* is where programs keep what is theirs.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIERLOG_", "PYTEST_", "DJANGO_"))}
-    # A folder on the path holds the page's files; the interpreter of this run stays first.
-    return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}", "PYTHONUNBUFFERED": "1"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
+    return {**kept, "PATH": path, "HOME": str(folder), "PYTHONUNBUFFERED": "1"}
 
 
 def run(command: list[str], folder: Path) -> str:
     """
     Run *command* in *folder*, and return what it printed; it must succeed.
     """
-    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=DEADLINE, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=DEADLINE, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -213,7 +220,7 @@ def running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes
     Keep *command* running in *folder* for the length of a block, then end it.
     """
     with (folder / "server.out").open("wb") as output:
-        process = subprocess.Popen(command, cwd=folder, env=environment(), stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=folder, env=environment(folder), stdout=output, stderr=subprocess.STDOUT)
     try:
         yield process
     except AssertionError as e:
@@ -247,13 +254,23 @@ def test_snippet(block: Block, output: str | None, tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", [pytest.param(name, id=name) for name in PAGES])
 def test_page_is_as_pages_are(page: str) -> None:
     """
-    A page begins with its title, and then says the answer in one line.
+    A page begins with its title, and then says the answer in whole sentences.
     """
-    lines = (DOCS / f"{page}.md").read_text().splitlines()
+    lines = PATHS[page].read_text().splitlines()
 
     assert lines[0].startswith("# ")
     assert lines[1] == ""
     assert re.match(r"\w.*\.\Z|`.*\.\Z", lines[2])
+
+
+@pytest.mark.parametrize("page", [pytest.param(name, id=name) for name in PAGES])
+def test_links_lead_somewhere(page: str) -> None:
+    """
+    A page's links to other files of the project lead to files that are there.
+    """
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", PATHS[page].read_text())
+
+    assert [link for link in links if not (PATHS[page].parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("page", [pytest.param(name, id=name) for name in PAGES if name.startswith("how-to/")])
@@ -261,7 +278,7 @@ def test_how_to_says_its_limits(page: str) -> None:
     """
     A how-to ends with what it doesn't do.
     """
-    headings = [line for line in (DOCS / f"{page}.md").read_text().splitlines() if line.startswith("## ")]
+    headings = [line for line in PATHS[page].read_text().splitlines() if line.startswith("## ")]
 
     assert headings[-1] == "## Limits"
 
@@ -460,7 +477,7 @@ def test_celery(tmp_path: Path) -> None:
     with running(command_of("how-to/celery", "celery"), tmp_path):
         (event,) = wait_for(resized, "line of the task")
 
-    parents = {event["instanceId"] for event in events_in(tmp_path) if event["msg"].startswith("Task tasks.resize") and "received" in event["msg"]}
+    parents = {event["instanceId"] for event in events_in(tmp_path) if event["msg"].endswith(" received")}
     assert event["msg"] == "resized cat.png"
     assert (event["projectId"], event["userId"], event["reqId"]) == ("01JD3YZ5T8AB9C2D4E6F8G0H1J", "user-42", "req-7f3a")
     assert parents and event["instanceId"] not in parents
@@ -485,6 +502,13 @@ def test_tests_of_the_page(page: str, file: str, tmp_path: Path) -> None:
     assert f"{file} ." in printed
 
 
+LAST_LINES = """
+import tierlog
+handler = tierlog.TierHandler(sink={"type": "last_lines", "count": 7})
+print(handler.pipeline.sink.count)
+"""
+
+
 def test_own_sink_is_found_by_its_word(tmp_path: Path) -> None:
     """
     A sink that is registered as the page says is found by its word.
@@ -497,10 +521,7 @@ def test_own_sink_is_found_by_its_word(tmp_path: Path) -> None:
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-sink\nVersion: 1.0\n")
     (installed / "entry_points.txt").write_text(f"[{group}]\n{entry[0]} = {entry[1]}\n")
 
-    printed = run(
-        [sys.executable, "-c", "import tierlog; print(tierlog.TierHandler(sink={'type': 'last_lines', 'count': 7}).pipeline.sink.count)"],
-        tmp_path,
-    )
+    printed = run([sys.executable, "-c", LAST_LINES], tmp_path)
 
     assert printed == "7\n"
 
@@ -512,7 +533,7 @@ def table_under(page: str, heading: str) -> list[list[str]]:
     """
     Return the cells of the first table under *heading*, without its head.
     """
-    text = (DOCS / f"{page}.md").read_text()
+    text = PATHS[page].read_text()
     section = re.split(r"^#{2,3} ", text, flags=re.MULTILINE)
     (body,) = [part for part in section if part.split("\n", 1)[0].strip("`") == heading]
     rows = [line for line in body.splitlines() if line.startswith("|")]
@@ -553,7 +574,10 @@ def options_of(factory: Callable[..., object], *without: str) -> dict[str, str]:
     [
         pytest.param("TierHandler", tierlog.TierHandler, (), id="TierHandler"),
         pytest.param(
-            "EnvelopeFormatter", tierlog.EnvelopeFormatter, ("fmt", "datefmt", "style", "validate", "defaults"), id="EnvelopeFormatter"
+            "EnvelopeFormatter",
+            tierlog.EnvelopeFormatter,
+            ("fmt", "datefmt", "style", "validate", "defaults"),
+            id="EnvelopeFormatter",
         ),
         pytest.param("ContextFilter", tierlog.ContextFilter, (), id="ContextFilter"),
         pytest.param("SegmentSink", SegmentSink, (), id="SegmentSink"),
@@ -614,7 +638,9 @@ def test_kinds() -> None:
     """
     rows = table_under("reference/envelope", "Tiers and kinds")
 
-    assert {row[0].strip("`"): tuple(row[1].replace("`", "").split()) for row in rows} == {tier: kinds.known(tier) for tier in kinds.TIERS}
+    shown = {row[0].strip("`"): tuple(row[1].replace("`", "").split()) for row in rows}
+
+    assert shown == {tier: kinds.known(tier) for tier in kinds.TIERS}
 
 
 def test_counters() -> None:

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strategies import any_text, slugs, ulids
-from tierlog import envelope
 from tierlog.envelope import DAY_MS, KEYS, line_ms, make_head, valid_id
 from tierlog.kinds import LEVELS, TIERS, level_name
 from tierlog.layout import Place, local_path, parse_local

@@ -411,7 +411,7 @@ class TestRerouting:
         """
         log.info("hello", extra={"tier": "moon"})
 
-        assert handler.stats()["rerouted"] == {"no tier is called 'moon'": 1}
+        assert handler.stats()["rerouted"] == {"unknown tier": 1}
 
 
 class TestSinkFailure:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tierlog.errors import ConfigError
@@ -38,7 +38,23 @@ class TestSize:
         assert size("sink.max_bytes", value) == expected
 
     @pytest.mark.parametrize(
-        "value", ["", "big", "1 hour", "-1", "1e6", "MiB", "1MiBs", None, True, 1.5, math.inf, [], -1, pytest.param("9" * 400, id="beyond-floats")]
+        "value",
+        [
+            "",
+            "big",
+            "1 hour",
+            "-1",
+            "1e6",
+            "MiB",
+            "1MiBs",
+            None,
+            True,
+            1.5,
+            math.inf,
+            [],
+            -1,
+            pytest.param("9" * 400, id="beyond-floats"),
+        ],
     )
     def test_what_is_no_size_raises(self, value):
         """
@@ -54,6 +70,7 @@ class TestSize:
         with pytest.raises(ConfigError, match="at least 4096 bytes"):
             size("sink.max_bytes", "4KB", least=4096)
 
+    @settings(deadline=None)
     @given(number=st.integers(min_value=0, max_value=2**50))
     def test_text_of_a_number_is_the_number(self, number):
         """

@@ -369,7 +369,6 @@ class TestNumpy:
             pytest.param(lambda np: np.complex128(1 + 2j), "(1+2j)", id="complex"),
             pytest.param(lambda np: np.longdouble(1.5), "1.5", id="longdouble"),
             pytest.param(lambda np: np.datetime64("2026-11-22"), "2026-11-22", id="datetime64"),
-            pytest.param(lambda np: np.datetime64("NaT"), None, id="not-a-time"),
             pytest.param(lambda np: np.array(7), 7, id="array-without-dimensions"),
         ],
     )
@@ -454,7 +453,7 @@ class TestKeyText:
             (True, "true"),
             (False, "false"),
             (b"a", "a"),
-            ((1, "a"), "(1, 'a')"),
+            ((1, "a"), "[1, 'a']"),
             (Colour.RED, "red"),
             (Text.ONE, "one"),
             (float("nan"), "NaN"),
@@ -473,7 +472,7 @@ class TestKeyText:
         """
         A name of a field has at most 1 024 characters.
         """
-        found = key_text("k" * 5000)
+        (found,) = Redactor().data({"k" * 5000: 1})
 
         assert (len(found), found.endswith("k[TRUNCATED]")) == (1024, True)
 
@@ -678,7 +677,7 @@ class TestData:
             "print(len(str(redactor.data({'a': x}))) > 0)"
         )
 
-        found = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=True)
 
         assert found.stdout == b"True\n"
 

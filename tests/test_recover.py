@@ -11,10 +11,10 @@ import time
 from textwrap import dedent
 
 import pytest
-from checker import check
-from children import FOLDER, finish, run, start
 
 import tierlog
+from checker import check
+from children import FOLDER, finish, run, start
 from tierlog.typing import Recovered
 
 
@@ -96,7 +96,9 @@ def _leave(root, begin):
 
     def leave(*tiers, writer="append"):
         begin(*tiers, writer=writer)()
-        return {path.relative_to(root).parts[0]: path for path in root.rglob("*.ndjson") if not path.is_relative_to(root / ".tierlog")}
+        return {
+            path.relative_to(root).parts[0]: path for path in root.rglob("*.ndjson") if not path.is_relative_to(root / ".tierlog")
+        }
 
     return leave
 
@@ -459,13 +461,19 @@ class TestNeighbours:
 
             def between(event, args):
                 if event == "os.remove" and ".tierlog/open" in os.fsdecode(args[0]) and not begun:
-                    begun.append(1)
-                    subprocess.run([sys.executable, "-c", leave, root, "append", "build"], input=b"\\n")
+                    begun.append(subprocess.Popen([sys.executable, "-c", leave, root, "append", "build"], stdin=-1))
+                    begun[0].stdin.write(b"\\n")
+                    begun[0].stdin.flush()
+                    try:
+                        begun[0].wait(1)
+                    except subprocess.TimeoutExpired:
+                        pass  # it waits for its turn
 
             tierlog.configure(root=root, process_events=False)
             sys.addaudithook(between)
             with tierlog.build("01BX5ZZKBKACTAV9WEVGEMMVS0"):
                 tierlog.get_logger("app").info("ends")
+            begun[0].wait()
             """
         finished = run(program, root, dedent(LEAVE))
         assert finished.returncode == 0, finished.err

@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from checker import check
-from children import finish, run, start, until
 
 import tierlog
+from checker import check
+from children import finish, run, start, until
 from tierlog import TierHandler
 from tierlog.segments import SegmentSink
 
@@ -246,7 +246,10 @@ class TestRotation:
         clock.now += 60
         write(handler, "new")
 
-        assert [messages(tmp_path / "logs" / name) for name in files(tmp_path / "logs")] in ([["old"], ["new"]], [["new"], ["old"]])
+        assert [messages(tmp_path / "logs" / name) for name in files(tmp_path / "logs")] in (
+            [["old"], ["new"]],
+            [["new"], ["old"]],
+        )
 
     def test_not_before_its_age(self, make, tmp_path, clock):
         """

@@ -8,11 +8,12 @@ each part in the child to begin anew. Nothing here logs.
 from __future__ import annotations
 
 import os
+import threading
 from typing import Protocol
-from weakref import WeakSet
+from weakref import ref
 
 
-__all__ = ["Forked", "Lock", "watch"]
+__all__ = ["ForkSafeLock", "Forked", "Lock", "watch"]
 
 _PATIENCE = 1.0  # seconds: a disk that hangs must not stop a fork for ever
 
@@ -55,7 +56,7 @@ class Forked(Protocol):
         """
 
 
-_watched: WeakSet[Forked] = WeakSet()
+_watched: list[ref[Forked]] = []  # a list, since appending to it disturbs nobody who reads it
 _is_registered = False
 _held: list[Lock] = []
 
@@ -65,14 +66,49 @@ def watch(part: Forked) -> None:
     Let *part* take part in every fork from now on, for as long as it lives.
     """
     global _is_registered  # noqa: PLW0603 -- hooks can't be taken back
-    _watched.add(part)
+    _watched.append(ref(part, _watched.remove))
     if not _is_registered and hasattr(os, "register_at_fork"):
         os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
         _is_registered = True
 
 
+class ForkSafeLock:
+    """
+    A reentrant lock, for short work, that no child inherits held.
+    """
+
+    fork_order = 3  # after the pipelines'
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        watch(self)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *exc: object) -> None:
+        self._lock.release()
+
+    def fork_lock(self) -> Lock:
+        """
+        Return the lock to be held during a fork.
+        """
+        return self._lock
+
+    def after_fork_in_child(self) -> None:
+        """
+        Begin anew.
+        """
+        self._lock = threading.RLock()
+
+
+def _parts() -> list[Forked]:
+    alive = [part for one in list(_watched) if (part := one()) is not None]
+    return sorted(alive, key=lambda one: one.fork_order)
+
+
 def _before() -> None:
-    for part in sorted(_watched, key=lambda one: one.fork_order):
+    for part in _parts():
         lock = part.fork_lock()
         if lock.acquire(timeout=_PATIENCE):
             _held.append(lock)
@@ -85,5 +121,5 @@ def _in_parent() -> None:
 
 def _in_child() -> None:
     _held.clear()
-    for part in sorted(_watched, key=lambda one: one.fork_order):
+    for part in _parts():
         part.after_fork_in_child()

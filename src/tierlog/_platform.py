@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 
 try:
@@ -26,6 +27,7 @@ __all__ = [
     "lock_shared",
     "reached_size_limit",
     "sync_data",
+    "sync_folders",
 ]
 
 _COMMON = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -117,6 +119,23 @@ def forget_lock(fd: int) -> None:
         os.close(fd)
     except OSError:  # the application closed every descriptor itself
         return
+
+
+def sync_folders(path: Path, root: Path) -> None:
+    """
+    Force the entries of the folders from that of *path* up to *root* to the disk:
+    a file that is on the disk without its name is lost all the same.
+    """
+    if sys.platform == "win32":  # pragma: no cover -- folders can't be opened there
+        return
+    for folder in path.parents:
+        fd = os.open(folder, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        if folder == root:
+            return
 
 
 sync_data = getattr(os, "fdatasync", os.fsync)

@@ -130,7 +130,7 @@ class Pipeline:
         self._key = object()  # what earlier heads were kept under is of no use now
         self._heads: dict[tuple[Any, ...], Head] = {}
         self._lock: Any = getattr(self.sink, "lock", None) or threading.RLock()
-        self._guard = threading.RLock()  # of the counters that aren't counted under the lock
+        self._guard = _fork.ForkSafeLock()  # of the counters that aren't counted under the lock
         self._is_writing = False
         self._salvaging = threading.local()
         self._deferred: list[tuple[int, tuple[Any, ...]]] = []
@@ -288,6 +288,9 @@ class Pipeline:
         while self._deferred and not self._generation:
             try:
                 self._generation, event = self._deferred.pop(0)
+            except IndexError:  # another thread was first
+                break
+            try:
                 if self._generation > _MOST_GENERATIONS:
                     self._recursions += 1
                     report("recursion", "a sink that logs each time it writes was stopped")

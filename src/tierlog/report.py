@@ -7,13 +7,15 @@ It doesn't go through :mod:`logging`, which would lead back here.
 from __future__ import annotations
 
 import os
-import threading
 import time
+
+from tierlog._fork import ForkSafeLock
 
 
 __all__ = ["Reporter", "emergency", "report"]
 
 _STDERR = 2
+_PATIENCE = 0.1  # seconds
 
 
 class Reporter:
@@ -23,7 +25,7 @@ class Reporter:
 
     def __init__(self, interval: float = 10.0) -> None:
         self._interval = interval
-        self._lock = threading.RLock()
+        self._lock: ForkSafeLock | None = None
         self._last: dict[str, float] = {}
         self._held_back: dict[str, int] = {}
 
@@ -32,7 +34,8 @@ class Reporter:
         Write *message*, unless one of the same *kind* was written just now.
         """
         now = time.monotonic()
-        with self._lock:
+        self._lock = lock = self._lock or ForkSafeLock()  # not made at import, which has no effect
+        with lock:
             if now - self._last.get(kind, -self._interval) < self._interval:
                 self._held_back[kind] = self._held_back.get(kind, 0) + 1
                 return
@@ -48,8 +51,16 @@ report = Reporter()
 def emergency(data: bytes) -> None:
     """
     Write *data* to standard error, if there is one; never raise.
+
+    Where nobody reads the pipe that it is, the rest is given up: a log call must
+    not wait for that.
     """
+    import select  # noqa: PLC0415 -- only on the way to an emergency
+
     try:
-        os.write(_STDERR, data)
-    except OSError:
+        for start in range(0, len(data), select.PIPE_BUF):
+            if not select.select([], [_STDERR], [], _PATIENCE)[1]:
+                return
+            os.write(_STDERR, data[start : start + select.PIPE_BUF])
+    except (OSError, ValueError):
         return

@@ -5,10 +5,10 @@ The sinks that need no disk of their own: a stream, the memory, several at once.
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tierlog._fork import ForkSafeLock
 from tierlog.envelope import ID_FORMATS, Route
 from tierlog.errors import ConfigError
 from tierlog.ndjson import decode
@@ -135,7 +135,7 @@ class TeeSink:
         self.sinks = tuple(sinks)
         self.id_format = getattr(sinks[0], "id_format", "ulid")
         self._failures = [0] * len(self.sinks)
-        self._lock = threading.RLock()
+        self._lock = ForkSafeLock()
 
     def write(self, event_line: bytes, route: Route) -> Commit | None:
         """

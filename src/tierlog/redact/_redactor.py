@@ -5,10 +5,10 @@ The walk that copies a record's data to exact builtins and redacts it.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterable
 from typing import Any
 
+from tierlog._fork import ForkSafeLock
 from tierlog.plain import MAX_ITEMS, free_name, key_text, unwrap
 from tierlog.redact._keys import is_sensitive
 from tierlog.redact._text import TextRedactor
@@ -200,7 +200,7 @@ class Redactor(Copier):
         self._keys = frozenset(map(_flat, keys))
         self._allowed = frozenset(map(_flat, allow_keys))
         self._counts: dict[str, int] = {}
-        self._lock = threading.RLock()
+        self._lock = ForkSafeLock()
         self._texts = TextRedactor(self._count)
         self._is_clean = self._texts.is_clean
         self._sensitive: dict[str, bool] = {}

@@ -10,10 +10,11 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tierlog._platform import OPEN_APPEND, OPEN_PLAIN, forget_lock, lock_exclusive, lock_shared, reached_size_limit, sync_data
 from tierlog.envelope import LINE_MAX_BYTES
@@ -24,6 +25,7 @@ __all__ = ["AppendFile", "MappedFile", "SegmentFile", "open_file"]
 _FIRST_WINDOW = 65_536
 _LARGEST_WINDOW = 1_048_576
 _ATTEMPTS = 100
+_MAP_OPTIONS: Any = {"trackfd": False} if sys.version_info >= (3, 13) else {}  # no second descriptor
 
 
 class SegmentFile(Protocol):
@@ -281,7 +283,7 @@ class MappedFile:
                 if self._filled < needed:
                     raise
                 end = self._filled  # less than wanted, and enough for this line
-        window = mmap.mmap(self._fd, end - base, offset=base)
+        window = mmap.mmap(self._fd, end - base, offset=base, **_MAP_OPTIONS)
         if self._map is not None:
             self._map.close()
         self._map, self._base, self._end = window, base, end

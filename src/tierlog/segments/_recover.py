@@ -23,6 +23,7 @@ from tierlog.typing import Recovered
 __all__ = ["recover_segments"]
 
 _BEGIN = b'{"ts":'
+_BLOCK = 65_536
 
 
 class _Fragment(NamedTuple):
@@ -89,7 +90,11 @@ def _inspect(file: IO[bytes]) -> tuple[list[_Fragment], int]:
     Return what isn't an envelope, and where the last envelope ends.
     """
     fragments, offset, end = [], 0, 0
+    limit = _without_filler(file)
+    file.seek(0)
     for line in file:
+        if offset >= limit:
+            break
         good = _good_part(line)
         if good:
             if len(good) < len(line):
@@ -99,6 +104,22 @@ def _inspect(file: IO[bytes]) -> tuple[list[_Fragment], int]:
             fragments.append(_Fragment(offset, line))
         offset += len(line)
     return fragments, end
+
+
+def _without_filler(file: IO[bytes]) -> int:
+    """
+    Return where the newlines begin with which a mapped segment is filled, behind
+    that of its last line.
+    """
+    end = file.seek(0, os.SEEK_END)
+    while end > 0:
+        start = max(0, end - _BLOCK)
+        file.seek(start)
+        kept = file.read(end - start).rstrip(b"\n")
+        if kept:
+            return start + len(kept) + 1
+        end = start
+    return 0
 
 
 def _good_part(line: bytes) -> bytes:

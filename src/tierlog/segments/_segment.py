@@ -172,10 +172,13 @@ class Segment:
         """
         with self._sync_lock:
             file, self._file, self.put = self._file, None, _closed
-            if file is not None:
+            if file is None:
+                return
+            try:
                 if self._synced < self._promised:
                     file.sync()
                     self._synced = self._promised
+            finally:
                 file.close()
 
     def finish(self) -> None:
@@ -190,12 +193,14 @@ class Segment:
         is_last = file is None or not self.is_shared or file.is_alone()
         if file is not None and is_last and file.size() == 0:
             (self._root / local_path(self.place)).unlink(missing_ok=True)
-        # While the lock is held: a neighbour that begins the file again notes it after this.
-        if file is not None and is_last:
-            file.cut()
-        if is_last and not is_torn and not (file is None and self.is_shared):
-            self._journal.forget(self.place)
-        self.park()
+        try:
+            # While the lock is held: a neighbour that begins the file again notes it after this.
+            if file is not None and is_last:
+                file.cut()
+            if is_last and not is_torn and not (file is None and self.is_shared):
+                self._journal.forget(self.place)
+        finally:
+            self.park()
 
     def abandon(self) -> None:
         """

@@ -17,6 +17,7 @@ from weakref import ref
 from ulid import ULID
 
 from tierlog import _fork
+from tierlog._platform import sync_folders
 from tierlog.envelope import ID_FORMATS, Route, line_ms
 from tierlog.errors import ConfigError
 from tierlog.layout import Place, local_path
@@ -366,6 +367,8 @@ class SegmentSink:
         segment = Segment(self.root, self._journal, route, place, due, limit)
         for _ in range(_OPEN_ATTEMPTS):
             if segment.open(is_mapped=self._is_mapped, is_new=True):
+                if self.durability == "disk":
+                    sync_folders(self.root / local_path(place), self.root)
                 return segment
             time.sleep(_OPEN_PAUSE)
         raise OSError(errno.EBUSY, "is held by another process", local_path(place))
