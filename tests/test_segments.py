@@ -678,8 +678,10 @@ class TestDiskDurability:
         assert run(program, tmp_path / "logs", *args, before=before).returncode == 0
         calls = []
         for line in trace.read_text().splitlines():
-            if re.search(r"fdatasync\(|fsync\(", line):
+            if "fdatasync(" in line:
                 calls.append("sync")
+            elif "fsync(" in line:
+                calls.append("folder")
             elif re.search(r'write\(\d+, "\{', line):
                 calls.append("line")
             elif "kept" in line:
@@ -692,7 +694,16 @@ class TestDiskDurability:
         """
         calls = self.traced(tmp_path, self.PROGRAM, 1, 5)
 
-        assert calls == ["line", "sync", "kept"] * 5
+        assert [call for call in calls if call != "folder"] == ["line", "sync", "kept"] * 5
+
+    def test_the_files_name_is_synced_before_the_first_call_returns(self, tmp_path):
+        """
+        A new segment's folders, up to the root, are on the disk before its first line is acknowledged.
+        """
+        calls = self.traced(tmp_path, self.PROGRAM, 1, 5)
+
+        assert calls[:6] == ["folder", "folder", "folder", "line", "sync", "kept"]
+        assert calls.count("folder") == 3
 
     def test_threads_share_a_sync(self, tmp_path):
         """
@@ -722,7 +733,7 @@ class TestDiskDurability:
             os.write(1, b"kept\\n")
             """
 
-        assert self.traced(tmp_path, program) == ["line", "sync", "kept"]
+        assert [call for call in self.traced(tmp_path, program) if call != "folder"] == ["line", "sync", "kept"]
 
     def test_a_kill_loses_nothing_either(self, tmp_path):
         """
