@@ -133,7 +133,9 @@ def _compare(benchmark, ours, peer, request, peer_request) -> float:
     return ratio
 
 
-@pytest.mark.parametrize(("name", "peer", "limit"), [pytest.param(*row, id=f"{row[0]}-vs-{row[1]}") for row in ROWS if _available(row[1])])
+@pytest.mark.parametrize(
+    ("name", "peer", "limit"), [pytest.param(*row, id=f"{row[0]}-vs-{row[1]}") for row in ROWS if _available(row[1])]
+)
 @pytest.mark.benchmark(group="CPU per record")
 def bench_cpu(benchmark, contestant, verdicts, name, peer, limit):
     """

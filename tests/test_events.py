@@ -10,9 +10,9 @@ import logging.handlers
 import queue
 
 import pytest
-from conftest import OTHER_ULID, ULID
 
 import tierlog
+from conftest import OTHER_ULID, ULID
 from tierlog.handler import TierHandler, all_handlers
 from tierlog.sinks import MemorySink
 
@@ -65,7 +65,9 @@ class TestLogEvent:
 
         assert tierlog_events[0]["data"] == ({} if data is None else {"data": data})
 
-    @pytest.mark.parametrize("tier", [pytest.param("moon", id="unknown"), pytest.param(None, id="none"), pytest.param([], id="list")])
+    @pytest.mark.parametrize(
+        "tier", [pytest.param("moon", id="unknown"), pytest.param(None, id="none"), pytest.param([], id="list")]
+    )
     def test_never_raises(self, tierlog_events, tier):
         """
         A tier that there isn't is no reason to lose an event.

@@ -29,7 +29,10 @@ def test_stream_handler():
         logger.info("third")
 
     events = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert [(event["seq"], event["msg"], event["reqId"]) for event in events] == [(0, "first\nsecond", "r-1"), (1, "third", "r-1")]
+    assert [(event["seq"], event["msg"], event["reqId"]) for event in events] == [
+        (0, "first\nsecond", "r-1"),
+        (1, "third", "r-1"),
+    ]
 
 
 def test_each_formatter_is_a_stream_of_its_own():

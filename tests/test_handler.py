@@ -12,9 +12,9 @@ import queue
 import threading
 
 import pytest
-from conftest import ULID
 
 import tierlog
+from conftest import ULID
 from tierlog.handler import TierHandler
 from tierlog.sinks import MemorySink
 from tierlog.testing import FakeClock
@@ -512,10 +512,14 @@ class TestConfiguration:
         [
             pytest.param({"default_tier": "sytem"}, "default_tier", "did you mean 'system'?", id="tier"),
             pytest.param({"sink": {"type": "segment"}}, "sink.type", "did you mean 'segments'?", id="sink-type"),
-            pytest.param({"sink": {"type": "segments", "max_byte": 1}}, "sink.max_byte", "did you mean 'max_bytes'?", id="option"),
+            pytest.param(
+                {"sink": {"type": "segments", "max_byte": 1}}, "sink.max_byte", "did you mean 'max_bytes'?", id="option"
+            ),
             pytest.param({"sink": {"type": "segments", "max_bytes": "lots"}}, "sink.max_bytes", "'16MiB'", id="size"),
             pytest.param({"sink": {"type": "segments", "max_age": -1}}, "sink.max_age", "'1h'", id="duration"),
-            pytest.param({"sink": {"type": "segments", "durability": "disc"}}, "sink.durability", "did you mean 'disk'?", id="choice"),
+            pytest.param(
+                {"sink": {"type": "segments", "durability": "disc"}}, "sink.durability", "did you mean 'disk'?", id="choice"
+            ),
             pytest.param({"sink": {"root": "x"}}, "sink", "'type'", id="no-type"),
             pytest.param({"sink": {"()": "no.such.Sink"}}, "sink.()", "can't be imported", id="no-factory"),
             pytest.param({"sink": object()}, "sink", "isn't a sink", id="no-sink"),

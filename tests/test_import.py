@@ -31,7 +31,9 @@ print(json.dumps({"modules": sorted(sys.modules), "same": before == after, "regi
 
 @pytest.fixture(name="found", scope="module")
 def _found():
-    probe = PROBE.replace("import json, ", "import ").replace("print(json.dumps(", "loaded = set(sys.modules)\nimport json\nprint(json.dumps(")
+    probe = PROBE.replace("import json, ", "import ").replace(
+        "print(json.dumps(", "loaded = set(sys.modules)\nimport json\nprint(json.dumps("
+    )
     probe = probe.replace("sorted(sys.modules)", "sorted(loaded)")
     done = subprocess.run([sys.executable, "-I", "-c", probe], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)

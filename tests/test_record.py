@@ -44,7 +44,9 @@ def test_same_times():
     assert 0 <= actual["msecs"] < 1000
 
 
-@pytest.mark.parametrize("args", [pytest.param(({"a": 1},), id="mapping"), pytest.param(({},), id="empty"), pytest.param((), id="none")])
+@pytest.mark.parametrize(
+    "args", [pytest.param(({"a": 1},), id="mapping"), pytest.param(({},), id="empty"), pytest.param((), id="none")]
+)
 def test_mapping_as_the_only_argument(args):
     """
     One mapping becomes the arguments themselves, as ever.

@@ -11,9 +11,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ULID
 
 import tierlog
+from conftest import ULID
 
 
 def lines(root, tier="system"):

@@ -24,7 +24,9 @@ class Shouting:
 class Broken:
     pass
 """
-ENTRY_POINTS = "[tierlog.sinks]\nshouting = shouting_sink:Shouting\nmissing = shouting_sink:Nothing\nbroken = shouting_sink:Broken\n"
+ENTRY_POINTS = (
+    "[tierlog.sinks]\nshouting = shouting_sink:Shouting\nmissing = shouting_sink:Nothing\nbroken = shouting_sink:Broken\n"
+)
 
 
 @pytest.fixture(name="package")

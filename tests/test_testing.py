@@ -48,7 +48,9 @@ class TestStreamSink(SinkContract):
 class SegmentContract(SinkContract):
     def lines(self, sink):
         sink.close()
-        return [line for path in sorted(sink.root.glob("system/**/*.ndjson")) for line in path.read_bytes().splitlines(keepends=True)]
+        return [
+            line for path in sorted(sink.root.glob("system/**/*.ndjson")) for line in path.read_bytes().splitlines(keepends=True)
+        ]
 
 
 @pytest.mark.parametrize("durability", ["process", "batch", "disk"])
