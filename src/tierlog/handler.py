@@ -103,6 +103,7 @@ class TierHandler(logging.Handler):
         self._started = time.monotonic()
         self._process_events = process_events
         self._is_closed = False
+        self.createLock()  # the base class is one statement late with it
         super().__init__(level)
         if process_events:
             self.pipeline.on_start = self._write_start
