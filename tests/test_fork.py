@@ -17,8 +17,12 @@ from children import run
 WRITERS = ["append", "mmap"]
 
 HEAD = """
-    import logging, os, signal, sys, threading, time
+    import logging, os, signal, sys, threading, time, warnings
     import tierlog
+
+    # Python's own warning about fork, written by several threads at once, can leave
+    # the lock of sys.stderr held in a child.
+    warnings.simplefilter("ignore", DeprecationWarning)
 
     def log_for_ever(name):
         number = 0
