@@ -4,7 +4,7 @@ What a log call costs, against the peers, in the same run.
 Each contestant is a process of its own (``contestants.py``). Every row runs a
 slice of the peer's work and a slice of tierlog's by turns, so that both meet the
 same weather, and compares the medians of the CPU time. Set
-``TIERLOG_BENCH_ROUNDS`` for more or fewer rounds.
+``BENCH_ROUNDS`` for more or fewer rounds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pytest
 
 
 SLICE = 2_000
-ROUNDS = int(os.environ.get("TIERLOG_BENCH_ROUNDS", "31"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "31"))
 MODULES = {
     "pjl_rotating": "pythonjsonlogger",
     "structlog_orjson": "structlog",
