@@ -138,10 +138,10 @@ def picologging_orjson(folder: str) -> Log:
 
 def logxide_file(folder: str) -> Log:
     """logxide's Rust file handler."""
-    import logxide.logging as fast
+    import logxide
 
-    handler = fast.FileHandler(f"{folder}/x.log")
-    logger = fast.getLogger("app.builds")
+    handler = logxide.FileHandler(f"{folder}/x.log")
+    logger = logxide.getLogger("app.builds")
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     return lambda n: logger.info("build step %s finished", n, extra={**IDS, "data": data()})
