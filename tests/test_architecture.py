@@ -14,7 +14,6 @@ import tierlog
 
 SOURCE = Path(tierlog.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
-LONGEST = 400
 
 
 def names(paths):

@@ -355,6 +355,21 @@ class TestContext:
 
         assert sink.events[0]["userId"] == "u-1"
 
+    def test_source_of_ids_and_an_exception(self, log, sink, handler):
+        """
+        A stamp of ours takes nothing from a record that has its exception still.
+        """
+        handler.addFilter(tierlog.ContextFilter(source=lambda: {"user_id": "u-1"}))
+
+        try:
+            raise ValueError("x")
+        except ValueError:
+            log.exception("config: %s", {"session_id": "abcdef"})
+
+        event = sink.events[0]
+        assert (event["userId"], event["data"]["exc"]["type"]) == ("u-1", "ValueError")
+        assert event["msg"] == "config: {'session_id': '[REDACTED:key]'}"
+
     def test_failing_source(self, log, sink, handler):
         """
         A source that raises drops no record.
@@ -405,11 +420,12 @@ class TestRerouting:
         assert event["projectId"] is None
         assert event["data"]["_tierlog"] == {"invalid": {"projectId": "../../etc"}, "rerouted": "action: projectId isn't valid"}
 
-    def test_reroutes_are_counted(self, log, handler):
+    @pytest.mark.parametrize("size", [pytest.param(1, id="short"), pytest.param(3_000_000, id="too-long")])
+    def test_reroutes_are_counted(self, log, handler, size):
         """
-        The counters say why records were rerouted.
+        The counters say why records were rerouted, once for each.
         """
-        log.info("hello", extra={"tier": "moon"})
+        log.info("hello", extra={"tier": "moon", "data": {"text": "x" * size}})
 
         assert handler.stats()["rerouted"] == {"unknown tier": 1}
 

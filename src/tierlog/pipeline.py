@@ -368,10 +368,10 @@ class Pipeline:
         """
         cut = truncate(text)
         message = dump_text(cut)
-        plain = self._data(data)
-        body = dump_data(self._noted(plain, notes)) if plain is not None or notes else _EMPTY
+        plain = self._noted(self._data(data), notes)
+        body = dump_data(plain)
         if len(body) + len(message) > DATA_MAX_BYTES:
-            body = fit(message, self._noted(plain, notes))
+            body = fit(message, plain)
             self._truncated += 1
         elif cut is not text:
             self._truncated += 1
@@ -416,7 +416,7 @@ class Pipeline:
         if record.levelno not in LEVELS:
             added["level"] = record.levelname
         msg, args, stack = record.msg, record.args, record.stack_info
-        if type(stamp) is Stamp:
+        if type(stamp) is Stamp and not record.exc_info and not stack:  # a queue has taken them
             msg, args, stack = stamp.message, None, stamp.stack
             added |= {"exc": stamp.exc} if stamp.exc else {}
         elif record.exc_info and (error := _raised(record.exc_info)) is not None:
