@@ -104,7 +104,7 @@ class TestConfigure:
         """
         monkeypatch.setenv("TIERLOG_ROOTT", str(tmp_path))
 
-        with pytest.raises(tierlog.ConfigError, match="did you mean 'root'"):
+        with pytest.raises(tierlog.ConfigError, match="^TIERLOG_ROOTT: .*did you mean 'root'"):
             tierlog.configure(root=tmp_path)
 
 

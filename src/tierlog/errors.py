@@ -25,17 +25,20 @@ class ConfigError(TierlogError, ValueError):
 
     Attributes:
         setting: Path of the setting, for example ``sink.max_bytes``.
+
+        problem: What is wrong with it, and what would be right.
     """
 
     setting: str
+    problem: str
 
     def __init__(self, setting: str, problem: str) -> None:
         super().__init__(f"{setting}: {problem}")
         self.setting = setting
-        self._problem = problem
+        self.problem = problem
 
     def __reduce__(self) -> tuple[type[ConfigError], tuple[str, str]]:
-        return type(self), (self.setting, self._problem)
+        return type(self), (self.setting, self.problem)
 
     @classmethod
     def unknown(cls, setting: str, problem: str, known: Iterable[str], *, given: str | None = None) -> ConfigError:

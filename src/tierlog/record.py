@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-__all__ = ["FastRecord", "install_record_factory", "is_known_factory"]
+__all__ = ["FastRecord", "install_record_factory"]
 
 _REMEMBERED = 4_096
 _KNOWN = [
@@ -128,11 +128,3 @@ def install_record_factory() -> None:
     known = [*_KNOWN, "taskName"] if _HAS_TASKS else _KNOWN
     if logging.getLogRecordFactory() is logging.LogRecord and list(_sample.__dict__) == known:
         logging.setLogRecordFactory(FastRecord)
-
-
-def is_known_factory() -> bool:
-    """
-    Tell whether records are made by tierlog or the standard library, so that
-    nobody misses one that isn't made.
-    """
-    return logging.getLogRecordFactory() in {FastRecord, logging.LogRecord}

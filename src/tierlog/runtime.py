@@ -49,9 +49,13 @@ def configure(**options: Any) -> TierHandler:
     Raises:
         ConfigError: An option can't work; nothing has changed then.
     """
-    given = {**from_environment(os.environ), **options}
-    _check_names(given)
-    settings = parse(given)
+    environment = from_environment(os.environ)
+    try:
+        _check_names(environment)
+    except ConfigError as e:
+        raise ConfigError(f"TIERLOG_{e.setting.upper()}", f"{e.problem} (as a variable, in capitals)") from None
+    _check_names(options)
+    settings = parse({**environment, **options})
     handler = TierHandler(sink=settings.sink, **settings.handler)
     handler.addFilter(ContextFilter())
     root = logging.getLogger()
