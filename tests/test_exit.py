@@ -265,6 +265,7 @@ class TestInTheMiddle:
             if number % 7 == 0:
                 tierlog.flush()
             number += 1
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)  # a handler that waits to run would set the timer again
         signal.setitimer(signal.ITIMER_REAL, 0)
         while interrupts < 200:
             pass
@@ -301,6 +302,7 @@ class TestInTheMiddle:
         end = time.monotonic() + 0.6
         while time.monotonic() < end:
             {action}
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)  # a handler that waits to run would set the timer again
         signal.setitimer(signal.ITIMER_REAL, 0)
         """)
 
@@ -324,6 +326,7 @@ class TestInTheMiddle:
         end = time.monotonic() + 0.6
         while time.monotonic() < end:
             log.info("lost")
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)  # a handler that waits to run would set the timer again
         signal.setitimer(signal.ITIMER_REAL, 0)
         stats = tierlog.stats()
         print(stats["written"], stats["accepted"] - sum(stats["dropped"].values()))
