@@ -41,6 +41,7 @@ ROWS = [
     ("get_logger", "bare", 1.8),
     ("log_event", "bare", 1.6),
     ("clean_300_on", "clean_300_off", 1.6),
+    ("clean_2k_on", "clean_2k_off", 2.2),
 ]
 """tierlog's contestant, the peer's, and the largest ratio aimed at on Python 3.11."""
 

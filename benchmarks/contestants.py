@@ -244,11 +244,47 @@ def clean_300_off(folder: str) -> Log:
     return _log_long(folder, redact="off")
 
 
+def _log_nested(folder: str, **options: object) -> Log:
+    import tierlog
+
+    _configured(folder, **options)
+
+    def log(n: int) -> None:
+        tierlog.log_event("action", "integration", "info", f"hook {n} was delivered to the project's endpoint", _hook(n))
+
+    return log
+
+
+def _hook(n: int) -> dict[str, object]:
+    """
+    Return 2 KB of nested data, most of it different in each record.
+    """
+    return {
+        "hook": {"number": n, "attempt": 2, "delivered": True, "took": 12.75, "path": f"/v1/projects/{n}/hooks/{n * 7}"},
+        "headers": [{"header": f"X-Part-{part}", "shown": f"part {part} of delivery {n}, as it was sent"} for part in range(12)],
+        "steps": {
+            f"step_{step}": f"step {step} of delivery {n} ended after {step * 3} ms without an error" for step in range(12)
+        },
+        "tags": [f"tag-{n + tag}" for tag in range(16)],
+    }
+
+
+def clean_2k_on(folder: str) -> Log:
+    """tierlog.log_event() of a clean record with 2 KB of nested data."""
+    return _log_nested(folder)
+
+
+def clean_2k_off(folder: str) -> Log:
+    """The same with redaction off."""
+    return _log_nested(folder, redact="off")
+
+
 CONTESTANTS: dict[str, Callable[[str], Log]] = {
     one.__name__: one
     for one in (
         *(pjl_rotating, pjl_queue, structlog_orjson, loguru_serialize, picologging_orjson, logxide_file, bare),
         *(unchanged, configured, get_logger, log_event, log_event_mmap, clean_300_on, clean_300_off),
+        *(clean_2k_on, clean_2k_off),
     )
 }
 

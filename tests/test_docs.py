@@ -672,4 +672,4 @@ def test_rules_of_redaction() -> None:
     """
     The table of rules has each rule, in order.
     """
-    assert column("how-to/hide-secrets", "What is hidden") == [rule.name for rule in _rules.RULES]
+    assert column("how-to/hide-secrets", "What is hidden") == list(dict.fromkeys(rule.name for rule in _rules.RULES))

@@ -12,49 +12,35 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
 from tierlog import _fork
-from tierlog.context import EMPTY, IDS, Context, current
-from tierlog.envelope import DATA_MAX_BYTES, Head, Route, make_head, short_text
-from tierlog.exceptions import exception_data
+from tierlog.context import EMPTY, Context, current
+from tierlog.envelope import DATA_MAX_BYTES, Route
+from tierlog.extra import LAST_STANDARD, STANDARD_COUNT, extras, split_extra, with_more
 from tierlog.filter import Stamp
+from tierlog.heads import Heads
 from tierlog.kinds import LEVELS, level_name
+from tierlog.messages import PLAIN_ARGS, Messages, with_args
 from tierlog.ndjson import LINE, dump_data, dump_text, fit, truncate
-from tierlog.plain import free_name, text_of, unwrap
+from tierlog.plain import text_of
 from tierlog.report import emergency, report
 from tierlog.typing import Clock, Commit, RedactsValues, Sink
 
 
 __all__ = ["Pipeline", "new_instance_id"]
 
-_REMEMBERED = 1_024
 _LONG_BYTES = 65_536  # what is longer may have to be cut
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_PLAIN_ARGS = frozenset([str, int, float, bool, type(None)])
-_CONTAINERS = (dict, list, tuple, set, frozenset)
-_BYTES = (bytes, bytearray, memoryview)
-_HEAD_NAMES = (*IDS, "tier", "kind")
 _EMPTY = b"{}"
 _MOST_GENERATIONS = 3  # of records that were made in the middle of writing one
 _PAUSES = (200e-6, 300e-6, 500e-6, 1e-3, 1e-3, 2e-3)  # seconds
 _dumps = orjson.dumps
 
-_STANDARD = tuple(logging.LogRecord("", 0, "", 0, "", (), None).__dict__)
-_STANDARD_COUNT = len(_STANDARD)
-_LAST_STANDARD = _STANDARD[-1]
 _ONLY_DATA = ["data"]
-_NOT_EXTRA = frozenset([*_STANDARD, "message", "asctime", "taskName", "_tierlog"])
-
-_FIELDS = {name: name for name in (*IDS, "tier", "kind", "src")} | {
-    "projectId": "project_id",
-    "buildId": "build_id",
-    "userId": "user_id",
-    "reqId": "req_id",
-}
 _get_ident = threading.get_ident
 
 
@@ -121,14 +107,15 @@ class Pipeline:
         self._exc_locals = exc_locals
         self.on_start: Callable[[], None] | None = None
         self._is_announced = True
-        self._sources: dict[str, bytes] = {}
+        self._messages = Messages(self._data)
         self._begin_anew(instance_id or new_instance_id(name))
         _fork.watch(self)
 
     def _begin_anew(self, instance_id: str) -> None:
         self.instance_id = instance_id
-        self._key = object()  # what earlier heads were kept under is of no use now
-        self._heads: dict[tuple[Any, ...], Head] = {}
+        self._heads = Heads(instance_id, default_tier=self._default_tier, id_format=self._id_format, redact=self._text)
+        self._key = self._heads.key
+        self._sources = self._heads.sources
         self._lock: Any = getattr(self.sink, "lock", None) or threading.RLock()
         self._guard = _fork.ForkSafeLock()  # of the counters that aren't counted under the lock
         self._is_writing = False
@@ -196,24 +183,25 @@ class Pipeline:
                 if len(extra) == 1 and "data" in extra and type(extra["data"]) is dict:
                     data = extra["data"]
                 else:
-                    fields, data = _split(extra)
+                    fields, data = split_extra(extra)
                     named_src, tier, kind = fields.pop("src", None), fields.pop("tier", None), fields.pop("kind", None)
             if args:
                 for arg in args:
-                    if type(arg) not in _PLAIN_ARGS or type(msg) is not str or type(args) is not tuple:
-                        msg, data = self._formatted(msg, args, data)
+                    if type(arg) not in PLAIN_ARGS or type(msg) is not str or type(args) is not tuple:
+                        msg, data = self._messages.formatted(msg, args, data)
                         break
                 else:
                     try:
                         msg = msg % args
                     except Exception as e:  # noqa: BLE001 -- wrong arguments are no reason to lose a record
-                        data = _with_args(data, args, e)
+                        data = with_args(data, args, e)
             head = None if fields else context.heads.get((self._key, tier, kind, lvl))
             if head is None or not head[2] <= ms < head[3]:
-                head = self._head(ms, context, lvl, tier, kind, fields)
-                if head is None:  # tierlog's own work, muted
+                if context.is_muted:  # tierlog's own work
                     return
-            text = self._text(msg if type(msg) is str else self._message(msg))
+                self._announce()
+                head = self._heads.head(ms, context, lvl, tier, kind, fields)
+            text = self._text(msg if type(msg) is str else self._messages.text(msg))
             try:
                 message = _dumps(text)
                 body = _EMPTY if data is None else _dumps(self._data(data)) if type(data) is dict else None
@@ -222,7 +210,7 @@ class Pipeline:
             if body is None or head[4] is not None or len(message) + len(body) > _LONG_BYTES:
                 message, body = self._careful(text, data, head[4])
             name = named_src or context.src or src
-            source = self._sources.get(name) or self._source(name)
+            source = self._sources.get(name) or self._heads.source(name)
             commit = None
             if self._is_writing:
                 _wait_for(self)
@@ -266,16 +254,19 @@ class Pipeline:
             else:
                 context = stamp if type(stamp) is Context else stamp.context
             names = list(attributes)
-            if names[_STANDARD_COUNT - 1] == _LAST_STANDARD:
-                del names[:_STANDARD_COUNT]
+            if names[STANDARD_COUNT - 1] == LAST_STANDARD:
+                del names[:STANDARD_COUNT]
             extra = None
             if names:
-                extra = {"data": record.data} if names == _ONLY_DATA else _picked(attributes, names)  # type: ignore[attr-defined]
+                extra = {"data": record.data} if names == _ONLY_DATA else extras(attributes, names)  # type: ignore[attr-defined]
             lvl = LEVELS.get(record.levelno)
+            msg, args = record.msg, record.args
             if lvl is None or record.exc_info or record.exc_text or record.stack_info or type(stamp) is Stamp:
-                self._rich_record(record, context, lvl or level_name(record.levelno), extra, stamp)
-            else:
-                self.event(int(record.created * 1000), context, lvl, record.name, record.msg, record.args, extra)
+                extra = with_more(record, extra, stamp, with_locals=self._exc_locals)
+                lvl = lvl or level_name(record.levelno)
+                if type(stamp) is Stamp and not record.exc_info and not record.stack_info:  # a queue has taken them
+                    msg, args = stamp.message, None
+            self.event(int(record.created * 1000), context, lvl, record.name, msg, args, extra)
         except Exception as e:  # noqa: BLE001 -- a log call never raises
             self._salvage(self.now_ms(), "error", getattr(record, "msg", ""), None, e)
 
@@ -343,25 +334,6 @@ class Pipeline:
         finally:
             self._salvaging.attempt = attempt
 
-    def _message(self, msg: Any) -> str:
-        """
-        Return a message that isn't a string as one; containers redacted inside.
-        """
-        plain = unwrap(msg)
-        return text_of(self._shown(plain) if type(plain) in {dict, list} else msg)
-
-    def _shown(self, value: Any) -> Any:
-        """
-        Return what stands for a container in a text: itself if it holds no secret.
-        """
-        plain = self._data(value)
-        given = list(value) if isinstance(value, (tuple, set, frozenset)) else value
-        try:
-            is_same = bool(plain == given)
-        except Exception:  # noqa: BLE001 -- arrays, for example, can't be compared as a whole
-            is_same = False
-        return value if is_same else plain
-
     def _careful(self, text: str, data: Any, notes: Mapping[str, Any] | None) -> tuple[bytes, bytes]:
         """
         Return message and data as JSON, whatever they are and however long.
@@ -377,101 +349,7 @@ class Pipeline:
             self._truncated += 1
         return message, body
 
-    def _formatted(self, msg: Any, args: Any, data: Any) -> tuple[str, Any]:
-        """
-        Return the message with its arguments, and the data with those that didn't fit.
-        """
-        template = msg if type(msg) is str else self._message(msg)
-        try:
-            if type(args) is not tuple:
-                return template % (self._shown(args) if isinstance(args, _CONTAINERS) else args), data
-            return self._formatted_carefully(template, args), data
-        except Exception as e:  # noqa: BLE001 -- wrong arguments are no reason to lose a record
-            return template, _with_args(data, args, e)
-
-    def _formatted_carefully(self, template: str, args: tuple[Any, ...]) -> str:
-        shown = tuple(map(self._shown_arg, args))
-        try:
-            return template % shown
-        except Exception:  # noqa: BLE001 -- an argument's own __str__
-            return template % tuple(arg if type(arg) in _PLAIN_ARGS else text_of(arg) for arg in shown)
-
-    def _shown_arg(self, arg: Any) -> Any:
-        if isinstance(arg, _CONTAINERS):
-            return self._shown(arg)
-        return text_of(arg) if isinstance(arg, _BYTES) else arg
-
-    def _rich_record(
-        self,
-        record: logging.LogRecord,
-        context: Context,
-        lvl: str,
-        extra: Mapping[str, Any] | None,
-        stamp: Stamp | None,
-    ) -> None:
-        """
-        Write a record that has more to say than its message.
-        """
-        added: dict[str, Any] = {}
-        if record.levelno not in LEVELS:
-            added["level"] = record.levelname
-        msg, args, stack = record.msg, record.args, record.stack_info
-        if type(stamp) is Stamp and not record.exc_info and not stack:  # a queue has taken them
-            msg, args, stack = stamp.message, None, stamp.stack
-            added |= {"exc": stamp.exc} if stamp.exc else {}
-        elif record.exc_info and (error := _raised(record.exc_info)) is not None:
-            added["exc"] = exception_data(error, with_locals=self._exc_locals)
-        elif record.exc_text:
-            added["exc"] = {"text": record.exc_text}
-        if stack:
-            added["stack"] = stack
-        merged = dict(extra or {})
-        own = merged.get("data")
-        merged["data"] = {**own, **added} if type(own) is dict else {**({} if own is None else {"data": own}), **added}
-        self.event(int(record.created * 1000), context, lvl, record.name, msg, args, merged)
-
     # -- what is worked out once ---------------------------------------------------
-
-    def _source(self, given: Any) -> bytes:
-        src = text_of(given)
-        if len(self._sources) >= _REMEMBERED:
-            self._sources.clear()
-        part = self._sources[src] = b',"src":' + dump_text(short_text(src, self._text))
-        return part
-
-    def _head(
-        self, ms: int, context: Context, lvl: str, tier: str | None, kind: str | None, fields: Mapping[str, Any] | None
-    ) -> Head | None:
-        """
-        Return the head for a record, and remember it; None if it is to be kept out.
-        """
-        if context.is_muted:
-            return None
-        self._announce()
-        merged: dict[str, Any] = {**context.fields(), **(fields or {})}
-        merged |= {name: value for name, value in (("tier", tier), ("kind", kind)) if value is not None}
-        memory, key = (
-            (self._heads, (lvl, *map(merged.get, _HEAD_NAMES))) if fields else (context.heads, (self._key, tier, kind, lvl))
-        )
-        if not all(type(part) is str or part is None for part in key[1:]):
-            return self._made_head(ms, merged, lvl)
-        head = memory.get(key)
-        if head is None or not head.starts <= ms < head.ends:
-            if len(memory) >= _REMEMBERED:
-                memory.clear()
-            head = memory[key] = self._made_head(ms, merged, lvl)
-        return head
-
-    def _made_head(self, ms: int, fields: Mapping[str, Any], lvl: str) -> Head:
-        return make_head(
-            ms,
-            self.instance_id,
-            fields,
-            lvl,
-            default_tier=self._default_tier,
-            id_format=self._id_format,
-            redact=self._text,
-        )
 
     def _announce(self) -> None:
         if not self._is_announced:
@@ -565,40 +443,3 @@ def _wait_for(pipeline: Pipeline) -> None:
         time.sleep(pause)
         if not pipeline.is_writing:
             return
-
-
-def _picked(attributes: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    return {name: attributes[name] for name in names if name not in _NOT_EXTRA}
-
-
-def _split(extra: Mapping[Any, Any]) -> tuple[dict[str, Any], Any]:
-    """
-    Return what of *extra* fills the envelope, and what is data.
-    """
-    fields: dict[str, Any] = {}
-    rest: dict[Any, Any] = {}
-    for key, value in extra.items():
-        name = _FIELDS.get(key) if type(key) is str else None
-        if name is None:
-            rest[key] = value
-        else:
-            fields[name] = value
-    data = rest.get("data")
-    if isinstance(data, dict):
-        del rest["data"]
-        # What both name stays: the payload's under its name, the other beside it.
-        rest = {**{free_name(data, key): value for key, value in rest.items()}, **data}
-    return fields, rest or None
-
-
-def _with_args(data: Any, args: Any, error: Exception) -> dict[str, Any]:
-    """
-    Return *data* with the arguments that could not be put into the message.
-    """
-    own = data if type(data) is dict else {} if data is None else {"data": data}
-    return {**own, "_tierlog": {"format_error": text_of(error), "args": args}}
-
-
-def _raised(exc_info: Any) -> BaseException | None:
-    found = exc_info[1] if type(exc_info) is tuple and len(exc_info) > 1 else exc_info
-    return found if isinstance(found, BaseException) else None

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tierlog._platform import host_name
 from tierlog.envelope import ID_FORMATS
 from tierlog.errors import ConfigError
 from tierlog.kinds import TIERS
-from tierlog.options import choice
-from tierlog.redact import Copier, Guarded, Redactor
+from tierlog.options import check_names, choice
+from tierlog.redact import Copier, Guarded, Redactor, from_environment
 from tierlog.typing import RedactsValues
 
 
@@ -100,11 +101,25 @@ def _redactor(given: Any) -> RedactsValues:
         return Redactor()
     if given in ("off", False):
         return Copier()
-    if isinstance(given, dict):
-        try:
-            return Redactor(**given)
-        except TypeError as e:
-            raise ConfigError("redact", f"can't be made: {e}") from e
+    if isinstance(given, Mapping):
+        check_names("redact", given, Redactor, more=["known_env"])
+        options = dict(given)
+        known = _from_environment(options.pop("known_env", ()))
+        redactor = Redactor(**options)
+        if known:
+            redactor.add_known(known)
+        return redactor
     if callable(getattr(given, "text", None)) and callable(getattr(given, "data", None)):
         return given if isinstance(given, Copier) else Guarded(given)
     raise ConfigError("redact", f"{given!r} is none of 'on', 'off', options of a Redactor, or one")
+
+
+def _from_environment(wanted: Any) -> dict[str, str]:
+    """
+    Return the variables whose values are to be hidden, by name.
+    """
+    if wanted is True:
+        return from_environment(os.environ)
+    if isinstance(wanted, str) or not all(isinstance(name, str) for name in wanted or ()):
+        raise ConfigError("redact.known_env", f"{wanted!r} is neither true nor a list of names of variables")
+    return {name: value for name in wanted or () if (value := os.environ.get(name))}

@@ -4,6 +4,7 @@ The commands, and how their errors are told: in one line that says what to do.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -12,12 +13,13 @@ import click
 from tierlog._version import __version__
 from tierlog.cli._demo import demo
 from tierlog.cli._errors import WrongUse
+from tierlog.cli._redact import redact
 from tierlog.errors import ConfigError, TierlogError
 
 
 __all__ = ["app", "run"]
 
-_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
+_FAILED, _USAGE, _INTERRUPTED, _UNREAD = 1, 2, 130, 141
 
 
 @click.group(
@@ -31,13 +33,15 @@ def app(context: click.Context) -> None:
     """
     Structured logging that survives a kill and keeps secrets out.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage.
+    Exit codes: 0 done, 1 failed or found something, 2 wrong usage, 130 stopped,
+    141 nobody reads the output any more.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
 app.add_command(demo)
+app.add_command(redact)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +51,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a pipe may not know every character
+    try:
+        exit_code = _run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # the latter is all that click makes of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is flushed at exit
+        return _UNREAD
+    return exit_code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         return app.main(arguments, prog_name="tierlog", standalone_mode=False) or 0
     except click.UsageError as e:

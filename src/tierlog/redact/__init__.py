@@ -8,7 +8,12 @@ it to exact builtins, which the encoder needs anyway.
 
 from __future__ import annotations
 
-from tierlog.redact._redactor import Copier, Guarded, Redactor
+from tierlog.redact._copier import Copier
+from tierlog.redact._guarded import Guarded
+from tierlog.redact._known import from_environment
+from tierlog.redact._redactor import Redactor, hide_value
+from tierlog.redact._rule import Rule
+from tierlog.redact._stream import StreamRedactor
 
 
-__all__ = ["Copier", "Guarded", "Redactor"]
+__all__ = ["Copier", "Guarded", "Redactor", "Rule", "StreamRedactor", "from_environment", "hide_value"]

@@ -1,209 +1,98 @@
 """
-The walk that copies a record's data to exact builtins and redacts it.
+What hides secrets in texts and in data.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+import hmac
+from collections.abc import Iterable, Mapping
 from typing import Any
+from weakref import WeakSet
 
 from tierlog._fork import ForkSafeLock
-from tierlog.plain import MAX_ITEMS, free_name, key_text, unwrap
-from tierlog.redact._keys import is_sensitive
+from tierlog.redact._copier import KEY_MARK, REMEMBERED, REMEMBERED_CHARS, WITHHELD, Copier
+from tierlog.redact._keys import is_personal, is_sensitive
+from tierlog.redact._known import MIN_LENGTH, forms
+from tierlog.redact._options import chosen_rules, key_options, known_values
+from tierlog.redact._paths import Paths, State
+from tierlog.redact._rule import Rule
 from tierlog.redact._text import TextRedactor
-from tierlog.typing import RedactsValues
 
 
-__all__ = ["Copier", "Guarded", "Redactor"]
+__all__ = ["Redactor", "hide_value"]
 
-_MAX_DEPTH = 100
-_REMEMBERED = 8_192  # entries in each memory of what is clean
-_REMEMBERED_CHARS = 64
-_MAX_KEY = 1_024
-_AS_THEY_ARE = frozenset([int, bool, type(None)])
-_TOO_DEEP = "[TOO DEEP]"
-_CYCLE = "[CYCLE]"
-_TRUNCATED = "[TRUNCATED]"
-_WITHHELD = "[WITHHELD]"
-_KEY_MARK = "[REDACTED:key]"
-
-_Parents = tuple[int, ...]
-
-
-class Copier:
-    """
-    Copies values to exact builtins and hides nothing: what ``redact="off"`` means.
-    """
-
-    def __init__(self) -> None:
-        self._clean_keys: set[str] = set()
-        self._clean_texts: set[str] = set()
-
-    def text(self, text: str) -> str:
-        """
-        Return *text* as it may be written.
-        """
-        return text
-
-    def data(self, value: Any) -> Any:
-        """
-        Return a copy of *value* of exact builtins, whatever it is.
-
-        It never raises, never changes *value* and ends: cycles, depth beyond
-        100 and items beyond 300 000 are cut and marked.
-        """
-        try:
-            if type(value) is dict:
-                own = value.copy()
-                return own if self._is_plain(own) else self._dict(own, (), [MAX_ITEMS])
-            return self._value(value, (), [MAX_ITEMS])
-        except RecursionError:  # the caller's own stack is nearly full
-            return _TOO_DEEP
-        except Exception:  # noqa: BLE001 -- not looked at means not written
-            return _WITHHELD
-
-    def _is_plain(self, own: dict[Any, Any]) -> bool:
-        """
-        Tell that nothing in *own* has to be looked at closer.
-        """
-        clean_keys, clean_texts = self._clean_keys, self._clean_texts
-        for key, value in own.items():
-            if type(key) is not str or key not in clean_keys:
-                return False
-            cls = type(value)
-            if cls is str:
-                if value not in clean_texts:
-                    return False
-            elif cls is float:
-                if value - value != 0.0:  # not finite
-                    return False
-            elif cls not in _AS_THEY_ARE:
-                return False
-        return True
-
-    def counts(self) -> dict[str, int]:
-        """
-        Return how many secrets were hidden, by rule.
-        """
-        return {}
-
-    def is_sensitive(self, name: str) -> bool:  # noqa: ARG002 -- the interface of a redactor
-        """
-        Tell whether the value of a field called *name* is hidden.
-        """
-        return False
-
-    def _value(self, value: Any, parents: _Parents, room: list[int]) -> Any:  # noqa: PLR0911 -- one line a type
-        cls = type(value)
-        if cls is str:
-            return self.text(value)
-        if cls in _AS_THEY_ARE or (cls is float and math.isfinite(value)):
-            return value
-        if id(value) in parents:
-            return _CYCLE
-        if len(parents) >= _MAX_DEPTH:
-            return _TOO_DEEP
-        inner = unwrap(value)
-        within = (*parents, id(value))
-        if type(inner) is dict:
-            return self._dict(inner, within, room)
-        if type(inner) is list:
-            return self._list(inner, within, room)
-        return self.text(inner) if type(inner) is str else inner
-
-    def _dict(self, own: dict[Any, Any], parents: _Parents, room: list[int]) -> dict[str, Any]:
-        """
-        Copy *own*, which nobody else has, in place if its keys may stay.
-
-        *room* is how many more items may be taken.
-        """
-        clean_keys, clean_texts = self._clean_keys, self._clean_texts
-        for key in own:
-            if type(key) is not str or key not in clean_keys:
-                return self._rekeyed(own, parents, room)
-        room[0] -= len(own)
-        if room[0] < 0:
-            own = _shortened(own, room)
-        for key, value in own.items():
-            cls = type(value)
-            if cls is str:
-                if value not in clean_texts:
-                    own[key] = self._remembered_text(value)
-            elif cls not in _AS_THEY_ARE:
-                own[key] = self._value(value, parents, room)
-        return own
-
-    def _rekeyed(self, given: dict[Any, Any], parents: _Parents, room: list[int]) -> dict[str, Any]:
-        out: dict[str, Any] = {}
-        for key, value in given.items():
-            if room[0] <= 0:
-                out["_truncated"] = _TRUNCATED
-                break
-            room[0] -= 1
-            name = key_text(key)
-            is_sensitive = self.is_sensitive(name)
-            clean = self.text(name)
-            if clean == name and not is_sensitive and len(name) <= _REMEMBERED_CHARS:
-                self._remember(self._clean_keys, name)
-            if len(clean) > _MAX_KEY:
-                clean = clean[: _MAX_KEY - len(_TRUNCATED)] + _TRUNCATED
-            says_nothing = value is None or value is True or value is False or (type(value) is str and not value)
-            hides = is_sensitive and not says_nothing
-            out[free_name(out, clean)] = self._hidden(value) if hides else self._value(value, parents, room)
-        return out
-
-    def _list(self, own: list[Any], parents: _Parents, room: list[int]) -> list[Any]:
-        out = []
-        for value in own:
-            if room[0] <= 0:
-                out.append(_TRUNCATED)
-                break
-            room[0] -= 1
-            out.append(self._value(value, parents, room))
-        return out
-
-    def _hidden(self, value: Any) -> str:  # noqa: ARG002 -- the interface of a redactor
-        return _KEY_MARK
-
-    def _remembered_text(self, text: str) -> str:
-        """
-        Do what :meth:`text` does, and remember a short one that is clean: values
-        repeat, messages seldom do.
-        """
-        clean = self.text(text)
-        if clean is text and len(text) <= _REMEMBERED_CHARS:
-            self._remember(self._clean_texts, text)
-        return clean
-
-    def _remember(self, memory: set[str], text: str) -> None:
-        if len(memory) >= _REMEMBERED:
-            memory.clear()
-        memory.add(text)
+_HASH_CHARS = 12
+_for_all: dict[str, str] = {}
+_redactors: WeakSet[Redactor] = WeakSet()
 
 
 class Redactor(Copier):
     """
     Hides secrets in texts and in data.
 
-    Safe to share between threads. A text that can't be looked at because the
-    redaction itself fails is withheld, never passed on.
+    Safe to share between threads. A text that can't be looked at, because the
+    redaction itself fails or would take too long, is withheld, never passed on.
 
     Args:
-        keys: More names of fields whose value is hidden, in any case style.
+        keys: More names of fields whose value is hidden, in any case style; those
+            with a ``*`` or a full stop are paths.
+
+        paths: Where in the data a value is hidden, from its top: ``user.ssn``,
+            ``headers.x-*``, ``items.*.code``, ``**.iban``.
 
         allow_keys: Names of fields whose value stays, whatever they look like.
+
+        rules: More rules, as mappings of ``name``, ``pattern``, ``literals`` and
+            what else :class:`Rule` has; one of a known name replaces that.
+
+        without: Names of rules that are switched off.
+
+        pii: Which personal data to hide: ``email``, ``card``, ``ip``, ``iban``.
+
+        known: Texts that are secrets, each hidden wherever it appears, also
+            JSON-escaped, URL-encoded and in base64; or names of their marks to
+            texts.
+
+        known_min_length: Shorter ones are refused: they would hide ordinary words.
+
+        hash_key: If given, marks end in a keyed hash of the secret,
+            ``[REDACTED:rule#0123456789ab]`` (HMAC with SHA-256, 48 bits), so that
+            equal secrets can be told.
+
+    Raises:
+        ConfigError: One of them can't work.
     """
 
-    def __init__(self, *, keys: Iterable[str] = (), allow_keys: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        keys: Iterable[str] = (),
+        paths: Iterable[str] = (),
+        allow_keys: Iterable[str] = (),
+        rules: Iterable[Rule | Mapping[str, Any]] = (),
+        without: Iterable[str] = (),
+        pii: Iterable[str] = (),
+        known: Iterable[str] | Mapping[str, str] = (),
+        known_min_length: int = MIN_LENGTH,
+        hash_key: str | bytes | None = None,
+    ) -> None:
         super().__init__()
-        self._keys = frozenset(map(_flat, keys))
+        names, self._paths = key_options(keys, paths)
+        self._keys = frozenset(map(_flat, names))
         self._allowed = frozenset(map(_flat, allow_keys))
+        self._hash_key = hash_key.encode() if isinstance(hash_key, str) else hash_key
         self._counts: dict[str, int] = {}
         self._lock = ForkSafeLock()
-        self._texts = TextRedactor(self._count)
-        self._is_clean = self._texts.is_clean
         self._sensitive: dict[str, bool] = {}
+        self._hides_personal = bool(tuple(pii))
+        self._rules = chosen_rules(rules, without, pii)
+        self._least = known_min_length
+        self._known = known_values(known, known_min_length)
+        self._blocks = "private-key" not in tuple(without)
+        self.learn()
+        _redactors.add(self)
+        if self._paths:
+            self.data = self._data_with_paths  # type: ignore[method-assign]
 
     def text(self, text: str) -> str:
         """
@@ -213,10 +102,11 @@ class Redactor(Copier):
         'password=[REDACTED:password] for bob'
         """
         try:
-            return text if self._is_clean(text) else self._texts.hide(text)
+            hits = self._hits(text)
+            return self._texts.hide(text, hits) if hits else text
         except Exception:  # noqa: BLE001 -- not looked at means not written
-            self._count("withheld")
-            return _WITHHELD
+            self.count("withheld")
+            return WITHHELD
 
     def is_sensitive(self, name: str) -> bool:
         """
@@ -225,10 +115,12 @@ class Redactor(Copier):
         known = self._sensitive.get(name)
         if known is None:
             flat = _flat(name)
-            known = flat not in self._allowed and (flat in self._keys or is_sensitive(name))
-            if len(self._sensitive) >= _REMEMBERED:
+            known = flat not in self._allowed and (
+                flat in self._keys or is_sensitive(name) or (self._hides_personal and is_personal(name))
+            )
+            if len(self._sensitive) >= REMEMBERED:
                 self._sensitive.clear()
-            if len(name) <= _REMEMBERED_CHARS:
+            if len(name) <= REMEMBERED_CHARS:
                 self._sensitive[name] = known
         return known
 
@@ -240,65 +132,109 @@ class Redactor(Copier):
         with self._lock:
             return dict(self._counts)
 
-    def _hidden(self, value: Any) -> str:  # noqa: ARG002
-        self._count("key")
-        return _KEY_MARK
+    def add_known(self, known: Iterable[str] | Mapping[str, str]) -> None:
+        """
+        Hide these, too, from now on.
 
-    def _count(self, rule: str) -> None:
+        Args:
+            known: As for the constructor.
+
+        Raises:
+            ConfigError: One of them can't be hidden.
+        """
+        self._known = {**self._known, **known_values(known, self._least)}
+        self.learn()
+
+    def learn(self) -> None:
+        """
+        Hide what :func:`hide_value` has registered, too, from now on.
+        """
+        known = {**_for_all, **self._known}
+        pairs = [(form, name) for value, name in known.items() for form in forms(value)]
+        self._texts = TextRedactor(self._rules, pairs, count=self.count, mark=self._mark, blocks=self._blocks)
+        self._hits = self._texts.hits
+        # New memories: what was looked at before the change may still be on its way into the old ones.
+        self._clean_keys, self._clean_texts = set(), set()
+
+    def _mark(self, rule: str, secret: str) -> str:
+        if self._hash_key is None:
+            return f"[REDACTED:{rule}]"
+        digest = hmac.digest(self._hash_key, secret.encode("utf-8", "surrogatepass"), "sha256")
+        return f"[REDACTED:{rule}#{digest.hex()[:_HASH_CHARS]}]"
+
+    def _look_at(self, places: list[tuple[Any, Any]]) -> None:
+        memory = self._clean_texts  # before the look: a new secret brings a new memory
+        texts = [holder[at] for holder, at in places]
+        # All at once: most data is clean, and what is in one of them is in all of them together.
+        if self._looks_clean("\n".join(texts)):
+            for text in texts:
+                if len(text) <= REMEMBERED_CHARS:
+                    self._remember(memory, text)
+            return
+        for holder, at in places:
+            text = holder[at]
+            holder[at] = clean = self.text(text)
+            if clean is text and len(text) <= REMEMBERED_CHARS:
+                self._remember(memory, text)
+
+    def _looks_clean(self, text: str) -> bool:
+        try:
+            return not self._hits(text)
+        except Exception:  # noqa: BLE001 -- then each is looked at alone, and withheld
+            return False
+
+    def _hidden(self, value: Any) -> str:
+        self.count("key")
+        if self._hash_key is None or type(value) not in (str, int, float):
+            return KEY_MARK
+        return self._mark("key", str(value))
+
+    def _data_with_paths(self, value: Any) -> Any:
+        copy = super().data(value)
+        return self._without_paths(copy, self._paths, self._paths.start) if self._paths else copy
+
+    def _without_paths(self, value: Any, paths: Paths, state: State) -> Any:
+        """
+        Hide in *value*, which is a copy, what stands at one of the paths.
+        """
+        if not state or type(value) not in (dict, list):
+            return value
+        for name, inner in list(value.items() if type(value) is dict else enumerate(value)):
+            further, is_hidden = paths.step(state, name)
+            if is_hidden and inner not in (None, "", True, False):
+                value[name] = self._hidden(inner)
+            else:
+                value[name] = self._without_paths(inner, paths, further)
+        return value
+
+    def count(self, rule: str) -> None:
+        """
+        Count one secret that was hidden.
+        """
         with self._lock:
             self._counts[rule] = self._counts.get(rule, 0) + 1
 
 
-def _flat(name: str) -> str:
-    return "".join(char for char in name.lower() if char.isalnum())
-
-
-def _shortened(own: dict[str, Any], room: list[int]) -> dict[str, Any]:
-    for key in list(own)[room[0] :]:
-        del own[key]
-    own["_truncated"] = _TRUNCATED
-    room[0] = 0
-    return own
-
-
-class Guarded:
+def hide_value(value: str, name: str = "known-value", *, min_length: int = MIN_LENGTH) -> None:
     """
-    A redactor of somebody else's, which may fail: then nothing is passed on.
+    Hide *value* wherever it appears, in all redactors of the process, from now on.
+
+    Also its JSON-escaped, URL-encoded and base64 forms.
 
     Args:
-        redactor: What has ``text``, ``data`` and ``counts``.
+        value: The secret.
+
+        name: What the mark says.
+
+        min_length: A shorter one is refused: it would hide ordinary words.
+
+    Raises:
+        ConfigError: It can't be hidden.
     """
+    _for_all.update(known_values({name: value}, min_length))
+    for redactor in list(_redactors):
+        redactor.learn()
 
-    def __init__(self, redactor: RedactsValues) -> None:
-        self._redactor = redactor
-        self._copier = Copier()
-        self._withheld = 0
 
-    def text(self, text: str) -> str:
-        """
-        Return *text* as it may be written.
-        """
-        try:
-            clean = self._redactor.text(text)
-            return clean if type(clean) is str else _WITHHELD
-        except Exception:  # noqa: BLE001 -- not looked at means not written
-            self._withheld += 1
-            return _WITHHELD
-
-    def data(self, value: Any) -> Any:
-        """
-        Return a copy of *value* of exact builtins, as it may be written.
-        """
-        try:
-            return self._copier.data(self._redactor.data(self._copier.data(value)))
-        except Exception:  # noqa: BLE001 -- not looked at means not written
-            self._withheld += 1
-            return _WITHHELD
-
-    def counts(self) -> dict[str, int]:
-        """
-        Return how many secrets were hidden, by rule.
-        """
-        counts = getattr(self._redactor, "counts", None)
-        found: dict[str, int] = dict(counts()) if counts is not None else {}
-        return {**found, "withheld": self._withheld} if self._withheld else found
+def _flat(name: str) -> str:
+    return "".join(char for char in name.lower() if char.isalnum())

@@ -1,0 +1,334 @@
+"""
+What of that which stands where a secret would stand is one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from itertools import pairwise
+
+from tierlog.redact._rule import entropy
+
+
+__all__ = [
+    "is_authorization",
+    "is_aws_secret",
+    "is_basic",
+    "is_bearer",
+    "is_cookie",
+    "is_encoded",
+    "is_flag_value",
+    "is_mixed",
+    "is_pair",
+    "is_random_code",
+    "is_random_text",
+    "is_told",
+    "is_user_password",
+    "looks_random",
+    "not_code",
+    "not_filler",
+]
+
+_STAND_IN = re.compile(
+    r"(?:[*x.X#•\-_?]+|<[^>]{0,80}>?|\$\w+|\$[({].*|\{\{?.*|%\(?\w{0,40}\)?s?|%\w{1,40}%|\[?(?:REDACTED|FILTERED|MASKED|HIDDEN)\b.*"
+    r"|@\w{1,40}@|(?:enter|insert|put|add|replace|use)[ _-]?(?:me|your|this|here|key|token|the|with)(?:[ _-]\w*)*"
+    r"|(?:your|my)[ _-](?:[a-z]+[ _-])*(?:password|passwd|token|secret|key|api|credentials?)(?:[ _-]?here)?"
+    r"|(?:api|secret|access)[_-]?(?:key|token)"
+    r"|\w*(?:encrypted|ENC)\[.*)\Z",
+    re.IGNORECASE | re.DOTALL,
+)
+_WORDS = frozenset(
+    [
+        "none",
+        "null",
+        "nil",
+        "true",
+        "false",
+        "undefined",
+        "unset",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "required",
+        "optional",
+        "missing",
+        "invalid",
+        "expired",
+        "empty",
+        "string",
+        "str",
+        "bool",
+        "int",
+        "not",
+        "is",
+        "was",
+        "the",
+        "a",
+        "an",
+        "for",
+        "must",
+        "has",
+        "have",
+        "had",
+        "could",
+        "can",
+        "should",
+        "will",
+        "would",
+        "may",
+        "and",
+        "or",
+        "to",
+        "of",
+        "in",
+        "with",
+        "from",
+        "by",
+        "at",
+        "as",
+        "be",
+        "are",
+        "incorrect",
+        "wrong",
+        "correct",
+        "accepted",
+        "rejected",
+        "failed",
+        "denied",
+        "ok",
+        "error",
+        "errors",
+        "changed",
+        "updated",
+        "reset",
+        "set",
+        "enabled",
+        "disabled",
+        "unknown",
+        "default",
+        "please",
+        "redacted",
+        "filtered",
+        "masked",
+        "hidden",
+        "removed",
+        "n/a",
+        "nan",
+        "object",
+        "array",
+        "any",
+        "text",
+        "bytes",
+        "file",
+        "prompt",
+        "stdin",
+        "env",
+        "environment",
+        "keychain",
+        "configured",
+        "present",
+        "absent",
+        "found",
+        "provided",
+        "specified",
+        "supplied",
+        "given",
+        "needed",
+    ]
+)
+_PATH = re.compile(r"(?:~?/|\.{1,2}/|[A-Za-z]:\\{1,2})[^\s/\\]*[/\\]|[a-z][a-z0-9+.\-]{1,20}://")
+_CODE = re.compile(
+    r"[A-Za-z_$][\w$]*(?:(?:\.|->|::)[A-Za-z_$][\w$]*)*[(\[]"
+    r"|(?:self|this|args|argv|config|settings|options|opts|process|os|env|ENV|req|request|res|response|ctx|context|params|data"
+    r"|user|props|state|secrets|vars|var|local|values|github|inputs|steps|needs|app|cfg|conf|form|cls|event|module|each|input"
+    r"|output|kwargs|std|System|obj|client|item|row|body|payload|result|account|credentials|session|constants|import"
+    r"|Environment|Config|Settings)(?:(?:\.|->|::)[A-Za-z_]\w*)+\Z"
+    r"|(?:[A-Za-z]\w*_)?(?:password|passwd|pwd|secret|token|key)s?[:;)]?\Z"
+    r"|(?:[A-Za-z_]\w*\.)+(?:passw(?:or)?d|secret|token|(?:api_?)?key|value|text)\Z",
+    re.IGNORECASE,
+)
+_NOT_RANDOM = re.compile(
+    r"[\d.:/T Z+,\-]+\Z"  # a number, a date, a version
+    r"|0x[0-9a-fA-F]{1,16}\Z"
+    r"|(?:[a-z0-9\-]+\.)+[a-z]{2,12}(?::\d{1,5})?(?:/\S*)?\Z"  # a host or a file
+    r"|[A-Za-z_]+\d{0,5}(?:(?:\.|::|->)[A-Za-z_]+\d{0,5})+:?\Z"  # a name in a program
+    r"|(?:[a-z]+\.){2}\S*:?\Z"
+    r"|[a-z]+(?:[A-Z][a-z]+)+\d{0,2}\Z|[A-Za-z]+(?:[_\-][A-Za-z]+)+\d{0,2}\Z"
+    r"|.*abcdefghijklm"
+    r"|.*@[\w\-]+\.[a-z]{2,8}\Z",
+    re.DOTALL,
+)
+_SHOWN = re.compile(r"EXAMPLE(?:KEY)?\Z|\.\.\.\Z|\u2026\Z|#{4}|\*{4}|x{8}|X{8}")  # as documentation shows one
+_METAVAR = re.compile(r"[A-Z][A-Z_\-]*[\])>.,]*\Z|\[|\(|-|=")
+_FORMAT_WORDS = frozenset(
+    ["pass", "password", "passwd", "pwd", "token", "secret", "key", "apikey", "api_key", "user", "username", "xxx", "example"]
+)
+_SHORTEST_RANDOM = 8
+_LONG_LETTERS = 24
+_LONG_BEARER = 24
+_LEAST_ENTROPY = 2.5  # bits per character
+_LETTERS_ENTROPY = 3.5
+_MIXED_ENTROPY = 2.9
+_KEY_ENTROPY = 4.2
+_MOST_SLASHES = 3
+_LOOKED_AT = 256
+_SYMBOLS = frozenset("!#$%^&*?~{}[]<>()@")
+_MANY_SYMBOLS = 5
+_CAMEL = re.compile(r"(?:[A-Z]?[a-z]+){1,6}\Z|(?:[A-Z][a-z]+){1,6}\Z")
+
+
+def not_filler(value: str) -> bool:
+    """
+    Tell that *value*, which stood in quotes, isn't a stand-in for a secret, a word of prose or a path.
+    """
+    core = value.strip(" \t.,:;!")
+    return bool(core) and core.lower() not in _WORDS and _STAND_IN.match(core) is None and _PATH.match(value) is None
+
+
+def not_code(value: str) -> bool:
+    """
+    Tell that *value*, which stood without quotes, isn't an expression of a program either.
+    """
+    return not_filler(value) and any(char.isalnum() for char in value) and _CODE.match(value) is None
+
+
+def looks_random(value: str) -> bool:
+    """
+    Tell that *value* has a digit and enough variety to have been generated.
+    """
+    if len(value) < _SHORTEST_RANDOM or not not_filler(value) or _NOT_RANDOM.match(value) or _SHOWN.search(value):
+        return False
+    return any(char.isdigit() for char in value) and entropy(value[:_LOOKED_AT]) > _LEAST_ENTROPY
+
+
+def is_random_text(value: str) -> bool:
+    """
+    Tell that *value*, which stood in quotes, looks generated, be it only of letters.
+    """
+    if " " in value:
+        return False
+    return looks_random(value) or _is_letters(value) or _is_symbols(value)
+
+
+def is_random_code(value: str) -> bool:
+    """
+    Tell that *value*, which stood without quotes, looks generated and isn't an expression of a program.
+    """
+    return not_code(value) and is_random_text(value)
+
+
+def is_mixed(value: str) -> bool:
+    """
+    Tell that *value* of a known shape has a digit and isn't made of a few repeated characters.
+    """
+    return (
+        any(char.isdigit() for char in value) and entropy(value) > _MIXED_ENTROPY and not value.lower().startswith("abcdefghij")
+    )
+
+
+def is_authorization(value: str) -> bool:
+    """
+    Tell that *value* of a header is a secret, no name of a scheme.
+    """
+    return looks_random(value) and "-HMAC-" not in value.upper()
+
+
+def is_aws_secret(value: str) -> bool:
+    """
+    Tell that the 40 characters *value* look like a key of Amazon's, no hash or path.
+    """
+    if value.isalnum() or value.startswith("/") or value.count("/") > _MOST_SLASHES:
+        return False
+    return is_mixed(value) and entropy(value) > _KEY_ENTROPY and value.lower() != value
+
+
+def is_bearer(value: str) -> bool:
+    """
+    Tell that *value* behind ``Bearer`` is a token, no word.
+    """
+    if not not_filler(value) or _CODE.match(value):
+        return False
+    return any(char.isdigit() for char in value) or len(value) > _LONG_BEARER
+
+
+def is_basic(value: str) -> bool:
+    """
+    Tell that *value* behind ``Basic`` is a user name and password in base64.
+    """
+    if b":" in _decoded(value):
+        return True
+    return len(value) % 4 == 0 and (value[-1] == "=" or any(char.isdigit() for char in value))
+
+
+def is_cookie(value: str) -> bool:
+    """
+    Tell that *value* is a list of cookies, or the value of one.
+    """
+    if not not_filler(value) or _CODE.match(value):
+        return False
+    return "=" in value[:_LOOKED_AT] or looks_random(value.split(";", maxsplit=1)[0])
+
+
+def is_pair(value: str) -> bool:
+    """
+    Tell that *value*, the second of two texts beside each other, isn't one more name.
+    """
+    return not_filler(value) and any(char.isdigit() for char in value) and not _NOT_RANDOM.match(value) and " " not in value
+
+
+def is_flag_value(value: str) -> bool:
+    """
+    Tell that *value* behind a flag isn't a word of its description.
+    """
+    return not_code(value) and not _METAVAR.match(value) and value.lower() not in _FORMAT_WORDS
+
+
+def is_user_password(value: str) -> bool:
+    """
+    Tell that *value* behind a user name and a colon isn't the word for one.
+    """
+    return not_filler(value) and value.lower() not in _FORMAT_WORDS
+
+
+def is_told(value: str) -> bool:
+    """
+    Tell that *value* in a sentence is no word of it.
+    """
+    return not_filler(value) and any(char.isdigit() or char in "!@#$%^&*" for char in value[:-1])
+
+
+def is_encoded(value: str) -> bool:
+    """
+    Tell that *value* is base64, no word.
+    """
+    kinds = (
+        any(char.islower() for char in value) + any(char.isupper() for char in value) + any(not char.isalpha() for char in value)
+    )
+    return kinds > 1 and (len(value.rstrip("=")) % 4 != 1) and bool(_decoded(value)) and not _CAMEL.match(value)
+
+
+def _is_letters(value: str) -> bool:
+    if len(value) < _LONG_LETTERS or not value.isalpha() or not value.isascii() or "abcdefghijklm" in value.lower():
+        return False
+    changes = sum(a.isupper() != b.isupper() for a, b in pairwise(value))
+    return changes > len(value) / 4 and entropy(value[:_LOOKED_AT]) > _LETTERS_ENTROPY
+
+
+def _is_symbols(value: str) -> bool:
+    kinds = len(set(value) & _SYMBOLS)
+    return (
+        kinds >= _MANY_SYMBOLS
+        and len(value) > _SHORTEST_RANDOM
+        and not_filler(value)
+        and entropy(value[:_LOOKED_AT]) > _LETTERS_ENTROPY
+    )
+
+
+def _decoded(value: str) -> bytes:
+    try:
+        return base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return b""

@@ -1,0 +1,239 @@
+"""
+Secrets that are told by the name of the field before them.
+
+The patterns are lower case and meet texts in lower case.
+"""
+
+from __future__ import annotations
+
+from tierlog.redact._rule import Rule
+from tierlog.redact._rules._accepts import is_pair, is_random_code, is_random_text, not_code, not_filler
+from tierlog.redact._rules._grammar import ASSIGN_TRIGGER, BARE, OPERATOR, QUOTED, TAIL, UNQUOTE, XML, or_value
+
+
+__all__ = ["GENERAL"]
+
+_OWNERS = (
+    "admin amqp app auth client clou(?:dant)? cl db database email ftp git http keystore ldap login mail mongo my mysql pg "
+    "postgres proxy rabbit redis root server service sl smtp softlayer sql ssh sudo user vnc vpn"
+)
+_PASSWORDS = (
+    r"passw(?:or)?[dt]|passphrase|passcode|pwd|psswd|contrase|kennwort|secret|htpasswd"
+    r"|(?:" + _OWNERS.replace(" ", "|") + r")[_.\- ]?(?:pass|pw)(?![a-z])|pass(?<![a-z0-9]pass)(?![a-z])"
+    r"|pw(?<![a-z0-9]pw)(?![a-z0-9])"
+)
+_OF_KEY = (
+    "access account admin api app application aes auth client consumer customer deploy encryption function functions hmac "
+    "ingest ingestion install instrumentation integration jwt license licence machine master private project routing sas "
+    "security server service session shared sign signing storage subscription vault webhook write ssh iam ibm cloud"
+)
+_TOKENS = (
+    r"token(?<!page_token)(?<!pagetoken)(?<!publictoken)(?<!public_token)(?<!nexttoken)|(?:"
+    + _OF_KEY.replace(" ", "|")
+    + r")[_.\- ]?keys?|auth(?<![a-z]auth)(?![a-z])|credentials?|creds?(?<![a-z]creds)(?<![a-z]cred)(?![a-z])|session[_-]?id"
+    r"|sessid|\bsid|sid(?<=[_.]sid)|dsn|jwt|[cx]srf|hmac"
+)
+_PASSWORD_LITERALS = ("passw", "passp", "passc", "pwd", "psswd", "contrase", "kennwort", "secret", "pass", "pw")
+_TOKEN_LITERALS = ("token", "key", "auth", "cred", "session", "sessid", "sid", "dsn", "jwt", "csrf", "xsrf", "hmac")
+_PASSWORD_TRIGGER = r"(?:pass|pwd|psswd|contrase|kennwort|secret|_pw|-pw|\bpw)" + ASSIGN_TRIGGER
+_TOKEN_TRIGGER = r"(?:token|key|auth|cred|session|sessid|sid|dsn|jwt|[cx]srf|hmac)" + ASSIGN_TRIGGER
+# Behind a gap, what looks like a next assignment isn't the value of this one.
+_NO_NEXT = (
+    "(?!" + "|".join(rf"(?<=\w=[ \t])[a-z_]\w{{{size}}}=[^=\s]|(?<=[ \t])[a-z_]\w{{{size}}}:\s" for size in range(1, 12)) + ")"
+)
+
+
+def _quoted(names: str) -> str:
+    return rf"(?P<name>(?>{names}){TAIL}){UNQUOTE}{or_value(OPERATOR)}{QUOTED}"
+
+
+def _bare(names: str) -> str:
+    return (
+        rf"(?P<name>(?>{names}){TAIL})(?:{UNQUOTE}{or_value(OPERATOR)}{_NO_NEXT}"
+        rf"(?:!!?+\w{{1,20}}+ )?+(?P<bare>(?![(){{}}\[\]]|[bfru][\"']){BARE}{{1,1024}}+[(\[]?+)|{XML})"
+    )
+
+
+def _beside(names: str) -> str:
+    return rf"(?P<name>(?>{names}){TAIL})\\?[\"'`],[ \t]{{0,3}}\\?[\"'`](?P<secret>[^\"'`\\\r\n]{{6,1024}}+)\\?[\"'`]"
+
+
+def _compared(names: str) -> str:
+    return rf"[\"'`](?P<secret>[^\"'`\r\n]{{1,60}}+)[\"'`] ?[!=]==? ?(?P<name>\w{{0,20}}?(?:{names})\w{{0,30}})"
+
+
+_LONG = "{alnum:32}"
+
+GENERAL: tuple[Rule, ...] = (
+    Rule(
+        "password",
+        _PASSWORD_LITERALS,
+        _quoted(_PASSWORDS),
+        folded=True,
+        accepts=not_filler,
+        trigger=_PASSWORD_TRIGGER,
+        positive=(
+            'password="{alnum:12}"',
+            'PASSWORD = "correct {letters:9} battery"',
+            "{'password': '{alnum:10}', 'user': 'bob'}",
+            "Login(user='bob', password='{alnum:9}')",
+            '{"password":"{alnum:12}","id":1}',
+            r"{\"password\":\"{alnum:12}\",\"id\":1}",
+            r"{\\\"password\\\":\\\"{alnum:12}\\\"}",
+            ':password=>"{alnum:8}"',
+            "db_password := `{alnum:12}`",
+            'password = "{alnum:8}\\"{alnum:8}" # note',
+            'if (password == "{alnum:12}") {',
+            '"env":[{"name":"DB_PASSWORD","value":"{alnum:10}"}]',
+            "{'password': b'{alnum:10}'}",
+            "- name: DB_PASSWORD\n  value: '{alnum:12}'\n",
+            '<add key="DbPassword" value="{alnum:12}"/>',
+            'config["password"] = "{alnum:12}"',
+            'char password[25] = "{alnum:12}";',
+            'var password string = "{alnum:12}"',
+            'password="{alnum:12}',
+        ),
+        negative=(
+            'password=""',
+            "password = os.environ['DB_PASSWORD']",
+            'password: "${DB_PASSWORD}"',
+            'password = "********"',
+            'password: "<your password>"',
+            'password = "your-password-here"',
+            '"password": null, "user": "bob"',
+            '"password_changed_at": "2024-01-01"',
+        ),
+    ),
+    Rule(
+        "password",
+        _PASSWORD_LITERALS,
+        _bare(_PASSWORDS),
+        folded=True,
+        accepts=not_code,
+        trigger=_PASSWORD_TRIGGER,
+        positive=(
+            "password={alnum:10}",
+            "DB_PASSWORD={alnum:10} NEXT=1",
+            "password: {alnum:10}",
+            "Server=db;User Id=sa;Password={alnum:10};Encrypt=yes",
+            "?user=bob&password={alnum:10}&x=1",
+            "password%3D{alnum:10}%26x",
+            "{User:bob Password:{alnum:10} Host:db}",
+            "<password>{alnum:10}</password>",
+            "<password>\n  {alnum:10}\n</password>",
+            "PGPASSWORD={alnum:10} psql -h db",
+            "MYSQL_PWD={alnum:10} mysqldump",
+            "--set image.password={alnum:20}",
+            r"line\nPASSWORD={alnum:12}\nNEXT=1",
+            "connect(user=bob, password={alnum:10}, port=1)",
+            "password={alnum:6},{digits:3}-{alnum:4}",
+            "db_pass = {alnum:10}",
+            "\x1b[32mpassword\x1b[0m=\x1b[33m{alnum:10}\x1b[0m",
+        ),
+        negative=(
+            "PWD=/home/bob/work",
+            "OLDPWD=/home/bob",
+            "password: ",
+            "password=",
+            "password = getpass()",
+            "password = os.environ.get('X')",
+            "password=self.password",
+            "password: ${{ secrets.DB }}",
+            "password: {{ .Values.password }}",
+            "password=$DB_PASSWORD",
+            "password: required",
+            "password=None",
+            "Password: User: bob",
+            "PASSWORD= USER=bob",
+            "pass: 3",
+            "secret: ***",
+            "self.password = password",
+            "if password == other_password:",
+            "password: process.env.PASSWORD",
+        ),
+    ),
+    Rule(
+        "password",
+        _PASSWORD_LITERALS,
+        _compared(_PASSWORDS),
+        folded=True,
+        accepts=not_filler,
+        trigger=r"[\"'`] ?[!=]==? ?\w*(?:pass|pwd|secret)",
+        positive=('if ("{alnum:12}" == password) {', 'if ("{alnum:12}" !== db_pass) {'),
+        negative=('if ("" == password) {',),
+    ),
+    Rule(
+        "password",
+        _PASSWORD_LITERALS,
+        _beside(_PASSWORDS),
+        folded=True,
+        accepts=is_pair,
+        trigger=r"(?:pass|pwd|secret)[\w.\-]*\\?[\"'`],[ \t]*\\?[\"'`]",
+        positive=('System.setProperty("DB_PASSWORD", "{alnum:9}1")',),
+        negative=('required = ["password", "username"]',),
+    ),
+    Rule(
+        "secret-assignment",
+        _TOKEN_LITERALS,
+        _quoted(_TOKENS),
+        folded=True,
+        accepts=is_random_text,
+        trigger=_TOKEN_TRIGGER,
+        positive=(
+            f'token = "{_LONG}"',
+            f'apiKey := "{_LONG}"',
+            f'api_key ::= "{_LONG}"',
+            f'api_key ?= "{_LONG}"',
+            f'$apiToken .= "{_LONG}"',
+            f'"access_token" => "{_LONG}"',
+            f"-H 'X-Api-Key: {_LONG}'",
+            f'"token":"{_LONG}","n":1',
+            rf"\"token\":\"{_LONG}\",\"n\":1",
+            f"name: API_TOKEN\n\t\tvalue: '{_LONG}'",
+        ),
+        negative=(
+            'token: "string"',
+            '"next_page_token": "a1b2c3d4e5f6a7b8c9"',
+            '"token_type": "bearer12345"',
+            'cache key: "linux-py3-1a2b3c4d5e6f"',
+            'access_token_url="https://github.com/login/oauth2/token"',
+        ),
+    ),
+    Rule(
+        "secret-assignment",
+        _TOKEN_LITERALS,
+        _bare(_TOKENS),
+        folded=True,
+        accepts=is_random_code,
+        trigger=_TOKEN_TRIGGER,
+        positive=(
+            f"TOKEN={_LONG}",
+            f"X-Api-Key: {_LONG}",
+            f"//registry.example.com/:_authToken={_LONG}",
+            f"GET /x?access_token={_LONG}&page=2",
+            f"GET /x%3Faccess_token%3D{_LONG}%26page",
+            f"<apiToken>\n  {_LONG}\n</apiToken>",
+            "AccountName=a;AccountKey={base64:86}==;EndpointSuffix=x",
+            f"creds = {_LONG}",
+            rf"A=1\nAPI_TOKEN={_LONG}\nB=2",
+        ),
+        negative=(
+            "max_tokens=4096 tokens=12345678",
+            "token: com.apple.xpc.activity/4505",
+            "auth: 2024-01-01T00:00:00",
+            "key: 0a1b2c3d4e5f60718293",
+            "token=${{ secrets.TOKEN2 }}",
+            "token = response.data.token2",
+            "api_key = get_api_key2()",
+        ),
+    ),
+    Rule(
+        "secret-assignment",
+        _TOKEN_LITERALS,
+        _beside(_TOKENS),
+        folded=True,
+        accepts=is_random_text,
+        trigger=r"(?:token|key|auth|cred)[\w.\-]*\\?[\"'`],[ \t]*\\?[\"'`]",
+        positive=(f'System.setProperty("API_TOKEN", "{_LONG}")', f'("x-api-key", "{_LONG}")'),
+    ),
+)
