@@ -10,13 +10,14 @@ import logging
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import tierlog
 from tierlog import TierHandler
 from tierlog.errors import ConfigError
 from tierlog.redact import Redactor, Rule, hide_value
+from tierlog.redact._rule import sample
+from tierlog.redact._rules import RULES
 from tierlog.sinks import MemorySink
 
 
@@ -284,6 +285,7 @@ class TestKnownValues:
 
         assert "short" not in str(raised.value).replace("shorter", "").replace("too short", "")
 
+    @settings(deadline=None)  # what is known is compiled
     @given(value=st.text(st.characters(exclude_categories=("Cs",)), min_size=8, max_size=40))
     def test_whatever_it_is(self, value):
         """
@@ -295,6 +297,60 @@ class TestKnownValues:
             return
 
         assert value not in redactor.text(f"before {value} after {value}{value}")
+
+
+class TestNumbers:
+    def test_known_number(self):
+        """
+        A known number is hidden though other numbers were seen in its place.
+        """
+        redactor = Redactor(known=["48151623"])
+        assert redactor.text("the code 11111111 is wrong") == "the code 11111111 is wrong"
+
+        assert redactor.text("the code 48151623 is wrong") == "the code [REDACTED:known-value] is wrong"
+
+    def test_known_number_later(self):
+        """
+        The same for one that is known later.
+        """
+        redactor = Redactor()
+        redactor.text("the code 11111111 is wrong")
+        redactor.add_known(["48151623"])
+
+        assert redactor.text("the code 48151623 is wrong") == "the code [REDACTED:known-value] is wrong"
+
+    def test_own_rule_for_a_number(self):
+        """
+        The same for numbers that a rule finds.
+        """
+        redactor = Redactor(rules=[{"name": "pin", "pattern": r"pin 4\d{3}"}])
+        assert redactor.text("the pin 1234 is wrong") == "the pin 1234 is wrong"
+
+        assert redactor.text("the pin 4321 is wrong") == "the [REDACTED:pin] is wrong"
+
+    def test_card(self):
+        """
+        The same for personal data.
+        """
+        redactor = Redactor(pii=["card"])
+        assert redactor.text("paid by 4111 1111 1111 1112 now") == "paid by 4111 1111 1111 1112 now"
+
+        assert redactor.text("paid by 4111 1111 1111 1111 now") == "paid by [REDACTED:card] now"
+
+    @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+    def test_what_was_seen_with_other_numbers(self, rule):
+        """
+        No rule's secret slips through because its text was clean with other digits.
+        """
+        seen, fresh = Redactor(), Redactor()
+        for template in rule.positive:
+            text = sample(template)[0]
+            for digit in "0123456789":
+                seen.text("".join(digit if char.isdigit() else char for char in text))
+
+        for template in rule.positive:
+            text = sample(template)[0]
+            assert seen.text(text) == fresh.text(text)
 
 
 class TestPaths:
@@ -430,7 +486,7 @@ class TestBudget:
         A text made to take long is withheld whole, and counted.
         """
         redactor = Redactor()
-        every = " ".join(f"{literal}a" for rule in tierlog.redact._rules.RULES for literal in rule.literals)
+        every = " ".join(f"{literal}a" for rule in RULES for literal in rule.literals)
 
         found = redactor.text(f"{every} token= password= cookie: a\n" * (900_000 // len(every)))
 

@@ -5,6 +5,7 @@ What hides secrets in texts and in data.
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from weakref import WeakSet
@@ -16,12 +17,16 @@ from tierlog.redact._known import MIN_LENGTH, forms
 from tierlog.redact._options import chosen_rules, key_options, known_values
 from tierlog.redact._paths import Paths, State
 from tierlog.redact._rule import Rule
+from tierlog.redact._rules import RULES
 from tierlog.redact._text import TextRedactor
 
 
 __all__ = ["Redactor", "hide_value"]
 
 _HASH_CHARS = 12
+_SHAPE_CHARS = 200
+_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+_NUMBER_IN_A_WORD = re.compile(r"[^\s\d]\d|\d[^\s\d]|\d{13}", re.ASCII)
 _for_all: dict[str, str] = {}
 _redactors: WeakSet[Redactor] = WeakSet()
 
@@ -82,12 +87,14 @@ class Redactor(Copier):
         self._allowed = frozenset(map(_flat, allow_keys))
         self._hash_key = hash_key.encode() if isinstance(hash_key, str) else hash_key
         self._counts: dict[str, int] = {}
+        self._clean_shapes: set[bytes] = set()  # short texts, with zeros for all digits
         self._lock = ForkSafeLock()
         self._sensitive: dict[str, bool] = {}
         self._hides_personal = bool(tuple(pii))
         self._rules = chosen_rules(rules, without, pii)
         self._least = known_min_length
         self._known = known_values(known, known_min_length)
+        self._has_own = self._rules != RULES
         self._blocks = "private-key" not in tuple(without)
         self.learn()
         _redactors.add(self)
@@ -102,7 +109,16 @@ class Redactor(Copier):
         'password=[REDACTED:password] for bob'
         """
         try:
+            if len(text) > _SHAPE_CHARS:
+                hits = self._hits(text)
+                return self._texts.hide(text, hits) if hits else text
+            shape = text.encode("utf-8", "surrogatepass").translate(_AS_ZEROS)
+            memory = self._clean_shapes  # before the look: a new secret brings a new memory
+            if shape in memory:
+                return text
             hits = self._hits(text)
+            if not hits and len(memory) < self._most_shapes and not _NUMBER_IN_A_WORD.search(text):
+                memory.add(shape)
             return self._texts.hide(text, hits) if hits else text
         except Exception:  # noqa: BLE001 -- not looked at means not written
             self.count("withheld")
@@ -153,8 +169,10 @@ class Redactor(Copier):
         pairs = [(form, name) for value, name in known.items() for form in forms(value)]
         self._texts = TextRedactor(self._rules, pairs, count=self.count, mark=self._mark, blocks=self._blocks)
         self._hits = self._texts.hits
+        # Only tierlog's own rules are known not to depend on which number stands alone.
+        self._most_shapes = 0 if self._has_own or known else REMEMBERED
         # New memories: what was looked at before the change may still be on its way into the old ones.
-        self._clean_keys, self._clean_texts = set(), set()
+        self._clean_keys, self._clean_texts, self._clean_shapes = set(), set(), set()
 
     def _mark(self, rule: str, secret: str) -> str:
         if self._hash_key is None:
