@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tierlog.redact import Redactor
-from tierlog.redact._linear import problem
 from tierlog.redact._rule import sample
 from tierlog.redact._rules._form import is_mixed, not_example
 from tierlog.redact._rules._tokens import TOKENS
@@ -41,51 +40,9 @@ SURROUNDINGS = {
 }
 REDACTOR = Redactor()
 
+
 # More than the bound that is worked out for users' patterns. Each begins where no word goes on,
 # at a literal, or at an escape, so one run of characters is read a few times at most.
-BOUNDED_BY_HAND = frozenset(
-    (
-        "adyen-key",
-        "anthropic-key",
-        "authress-key",
-        "aws-access-key",
-        "azure-client-secret",
-        "azure-function-key",
-        "azure-messaging-key",
-        "azure-openai-key",
-        "azure-registry-key",
-        "azure-storage-key",
-        "buildkite-token",
-        "cloudflare-token",
-        "curl-user",
-        "defined-networking-token",
-        "discord-token",
-        "dropbox-token",
-        "facebook-app-token",
-        "github-app-token",
-        "gitlab-token",
-        "grafana-token",
-        "jwe",
-        "jwt",
-        "jwt-base64",
-        "litellm-key",
-        "mapbox-key",
-        "nvidia-key",
-        "paypal-token",
-        "pypi-token",
-        "sendgrid-key",
-        "sidekiq-credentials",
-        "slack-config-token",
-        "square-secret",
-        "telegram-token",
-        "teams-webhook",
-        "twitter-bearer-token",
-        "typeform-token",
-        "yandex-token",
-    )
-)
-
-
 def parts_left(text, parts):
     """
     Return those of *parts* long enough to matter that *text* still holds.
@@ -242,13 +199,6 @@ class TestRules:
     """
     What holds for every rule.
     """
-
-    @pytest.mark.parametrize("rule", TOKENS, ids=lambda rule: rule.name)
-    def test_no_text_can_keep_a_rule_busy(self, rule):
-        """
-        Every pattern is found to take few steps for each character of any text.
-        """
-        assert problem(rule.pattern) is None or rule.name in BOUNDED_BY_HAND
 
     @pytest.mark.parametrize("rule", TOKENS, ids=lambda rule: rule.name)
     def test_a_rule_has_samples_and_a_plain_name(self, rule):
