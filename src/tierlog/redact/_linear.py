@@ -117,9 +117,7 @@ def _of_start(items: list[_Item]) -> str | None:
             run = sum(one.most for one in items[index:])
             is_told_apart = any(not one.chars & item.chars for one in items[:index])
             if not is_told_apart and run > MAX_STEPS * max(head, 1):
-                return (
-                    "can run over much text from every place; begin it with a longer literal, or one that its repeats can't match"
-                )
+                return "can run over much text from every place; begin it with a longer literal, or one its repeats can't match"
             return None
         head += item.most
     return None
