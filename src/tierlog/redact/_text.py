@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from tierlog.redact._blocks import hide_blocks
@@ -219,6 +219,8 @@ class _Pattern:
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
+        self._compiled: re.Pattern[str] | None = None
+        self._width: int | None = None
         self._literals = tuple(text.lower() for text in rule.literals)
         self.trigger = rule.trigger or "|".join(literal(text) for text in rule.literals) or _loose(rule.pattern)
 
@@ -228,13 +230,19 @@ class _Pattern:
         """
         return not self._literals or any(literal in lower for literal in self._literals)
 
-    @cached_property  # most are never needed, and all together take a third of a second
+    @property
     def _pattern(self) -> re.Pattern[str]:
-        return re.compile(self._rule.pattern, re.ASCII)
+        # Most are never needed, and all together take a third of a second. No
+        # cached_property: its lock may be held by another thread during a fork.
+        if self._compiled is None:
+            self._compiled = re.compile(self._rule.pattern, re.ASCII)
+        return self._compiled
 
-    @cached_property
+    @property
     def _reach(self) -> int:
-        return _width(self._pattern)
+        if self._width is None:
+            self._width = _width(self._pattern)
+        return self._width
 
     def windows(self, lower: str) -> Iterator[tuple[int, int]]:
         """
