@@ -360,6 +360,17 @@ class TestScan:
         assert (result.returncode, result.stdout) == (0, b"")
         assert b"no secrets in 1 file" in result.stderr
 
+    def test_rule_without_the_hash(self, tmp_path):
+        """
+        With hashes in marks, a finding's rule is its name, and what was hidden with a hash is no finding.
+        """
+        (tmp_path / "options.json").write_text('{"hash_key": "pepper"}')
+        (tmp_path / "a.log").write_text("password=hunter2\npassword=[REDACTED:password#0123456789ab]\n")
+
+        found = findings("--config", tmp_path / "options.json", tmp_path / "a.log")
+
+        assert [(one["line"], one["rule"]) for one in found] == [(1, "password")]
+
     def test_finds_a_secret_in_text(self, tmp_path):
         """
         A secret gives 1, and file, line, column and rule; of itself nothing is shown.

@@ -353,6 +353,20 @@ class TestNumbers:
             assert seen.text(text) == fresh.text(text)
 
 
+class TestLongTexts:
+    @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+    def test_hides_the_same_in_a_long_text(self, rule):
+        """
+        A secret far from the ends of a long text is hidden as in a short one.
+        """
+        redactor = Redactor()
+        around = "the quick brown fox jumps over it\n" * 200
+        for template in rule.positive:
+            text = sample(template)[0]
+
+            assert redactor.text(f"{around}{text}\n{around}") == f"{around}{redactor.text(text)}\n{around}"
+
+
 class TestPaths:
     DATA = {"user": {"ssn": "1-2-3", "name": "bob"}, "items": [{"code": "a"}, {"code": "b"}], "code": "c"}
 

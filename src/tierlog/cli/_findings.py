@@ -20,7 +20,7 @@ from tierlog.typing import RedactsValues
 
 __all__ = ["Finding", "LineScanner", "excerpt"]
 
-_MARK = re.compile(r"\[REDACTED:(?P<rule>[^\[\]:\r\n]{1,128})(?::[0-9a-f]{1,64})?\]")
+_MARK = re.compile(r"\[REDACTED:(?P<rule>[^\[\]#\r\n]{1,128})(?:#[0-9a-f]{1,64})?\]")
 _BEFORE, _AFTER = 32, 24  # characters shown around a mark
 _NOT_SEEN = ("[WITHHELD]", "[TOO DEEP]", "[TRUNCATED]")
 _HIDDEN_ALREADY = re.compile(r"[\W_xX]*(?:redacted|filtered|masked|hidden|withheld|removed|scrubbed)?[\W_xX]*\Z", re.IGNORECASE)

@@ -39,9 +39,7 @@ _GROUPS = ("secret", "quoted", "bare")
 # or digit: \n, \u003d, %3D, a colour.
 _ESCAPE = re.compile(r"(?:\\[nrtbfv]|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2}|\x1b\[[0-9;]{0,8}m|\[[0-9;]{1,8}m)\Z")
 _LONGEST_ESCAPE = 12
-_NOT_ASCII_CASES = str.maketrans({chr(code): chr(code + 32) for code in range(65, 91)})
-
-
+_ASCII_CASES = str.maketrans({chr(code): chr(code + 32) for code in range(65, 91)})
 _is_sensitive = lru_cache(maxsize=4_096)(is_sensitive)  # of the few characters that a pattern takes
 
 
@@ -102,11 +100,11 @@ class TextRedactor:
         self._mark = mark or (lambda rule, secret: f"[REDACTED:{rule}]")  # noqa: ARG005
         self._patterns = [_Pattern(rule) for rule in rules]
         self._known = [_Known(form, name) for form, name in known]
-        # Apart, since known texts come and go, and rules take long to compile.
         by_trigger: dict[str, list[int]] = {}
         for index, one in enumerate(self._patterns):
             by_trigger.setdefault(one.trigger, []).append(index)
         self._triggered = list(by_trigger.values())
+        # Apart, since known texts come and go, and rules take long to compile.
         self._matcher = Matcher([*by_trigger, *(_BLOCK_TRIGGERS if blocks else ())])
         self._known_matcher = Matcher([one.trigger for one in self._known]) if self._known else None
         self.hits: Callable[[str], list[int]] = self._all_hits if self._known else self._matcher.hits
@@ -226,7 +224,7 @@ class _Pattern:
 
     def may_be_in(self, lower: str) -> bool:
         """
-        Tell, where rules share a trigger, whether this one can be meant.
+        Tell whether a text has one of the rule's literals: of rules that share a trigger, few are meant.
         """
         return not self._literals or any(literal in lower for literal in self._literals)
 
@@ -330,7 +328,7 @@ def _lowered(text: str) -> str:
     """
     lower = text.lower()
     # A few letters beyond ASCII have two in lower case.
-    return lower if len(lower) == len(text) else text.translate(_NOT_ASCII_CASES)
+    return lower if len(lower) == len(text) else text.translate(_ASCII_CASES)
 
 
 def _joined(found: Iterable[Span]) -> list[Span]:
