@@ -12,57 +12,19 @@ from collections.abc import Callable
 
 __all__ = ["PII"]
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # --- e-mail ---
 
 _NOT_LOCAL = r"\s\"'`<>()\[\]{},;:=@|\\/&?#*^%\x00-\x1f"
 _NOT_LABEL = r"\s!-,./:-@\[-`{-~\x00-\x1f"  # all of ASCII but letters, digits and dashes
 _EMAIL = rf"(?<![^{_NOT_LOCAL}])[^{_NOT_LOCAL}]{{1,64}}+(?:@|%40)[^{_NOT_LABEL}]{{1,63}}+(?:\.[^{_NOT_LABEL}]{{1,63}}+){{1,8}}+"
-_NO_TOP_LEVEL = frozenset(  # files and units of systemd
-    [
-        "png",
-        "jpg",
-        "jpeg",
-        "gif",
-        "svg",
-        "webp",
-        "avif",
-        "ico",
-        "css",
-        "scss",
-        "js",
-        "mjs",
-        "ts",
-        "tsx",
-        "jsx",
-        "json",
-        "map",
-        "html",
-        "htm",
-        "xml",
-        "txt",
-        "md",
-        "yaml",
-        "yml",
-        "toml",
-        "lock",
-        "log",
-        "tgz",
-        "gz",
-        "whl",
-        "jar",
-        "service",
-        "socket",
-        "timer",
-        "mount",
-        "automount",
-        "target",
-        "slice",
-        "scope",
-        "device",
-        "swap",
-        "path",
-        "local-path",
-    ]
+_NO_TOP_LEVEL = _words(  # files and units of systemd
+    "png jpg jpeg gif svg webp avif ico css scss js mjs ts tsx jsx json map html htm xml txt md yaml yml toml lock "
+    "log tgz gz whl jar service socket timer mount automount target slice scope device swap path local-path"
 )
 _NOBODY = frozenset(["git"])
 

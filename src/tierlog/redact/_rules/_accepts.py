@@ -31,6 +31,11 @@ __all__ = [
     "not_filler",
 ]
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _STAND_IN = re.compile(
     r"(?:[*x.X#•\-_?]+|<[^>]{0,80}>?|\$\w+|\$[({].*|\{\{?.*|%\(?\w{0,40}\)?s?|%\w{1,40}%|\[?(?:REDACTED|FILTERED|MASKED|HIDDEN)\b.*"
     r"|@\w{1,40}@|(?:enter|insert|put|add|replace|use)[ _-]?(?:me|your|this|here|key|token|the|with)(?:[ _-]\w*)*"
@@ -39,105 +44,13 @@ _STAND_IN = re.compile(
     r"|\w*(?:encrypted|ENC)\[.*)\Z",
     re.IGNORECASE | re.DOTALL,
 )
-_WORDS = frozenset(
-    [
-        "none",
-        "null",
-        "nil",
-        "true",
-        "false",
-        "undefined",
-        "unset",
-        "yes",
-        "no",
-        "on",
-        "off",
-        "required",
-        "optional",
-        "missing",
-        "invalid",
-        "expired",
-        "empty",
-        "string",
-        "str",
-        "bool",
-        "int",
-        "not",
-        "is",
-        "was",
-        "the",
-        "a",
-        "an",
-        "for",
-        "must",
-        "has",
-        "have",
-        "had",
-        "could",
-        "can",
-        "should",
-        "will",
-        "would",
-        "may",
-        "and",
-        "or",
-        "to",
-        "of",
-        "in",
-        "with",
-        "from",
-        "by",
-        "at",
-        "as",
-        "be",
-        "are",
-        "incorrect",
-        "wrong",
-        "correct",
-        "accepted",
-        "rejected",
-        "failed",
-        "denied",
-        "ok",
-        "error",
-        "errors",
-        "changed",
-        "updated",
-        "reset",
-        "set",
-        "enabled",
-        "disabled",
-        "unknown",
-        "default",
-        "please",
-        "redacted",
-        "filtered",
-        "masked",
-        "hidden",
-        "removed",
-        "n/a",
-        "nan",
-        "object",
-        "array",
-        "any",
-        "text",
-        "bytes",
-        "file",
-        "prompt",
-        "stdin",
-        "env",
-        "environment",
-        "keychain",
-        "configured",
-        "present",
-        "absent",
-        "found",
-        "provided",
-        "specified",
-        "supplied",
-        "given",
-        "needed",
-    ]
+_WORDS = _words(
+    "none null nil true false undefined unset yes no on off required optional missing invalid expired empty string "
+    "str bool int not is was the a an for must has have had could can should will would may and or to of in with "
+    "from by at as be are incorrect wrong correct accepted rejected failed denied ok error errors changed updated "
+    "reset set enabled disabled unknown default please redacted filtered masked hidden removed n/a nan object array "
+    "any text bytes file prompt stdin env environment keychain configured present absent found provided specified "
+    "supplied given needed"
 )
 _PATH = re.compile(r"(?:~?/|\.{1,2}/|[A-Za-z]:\\{1,2})[^\s/\\]*[/\\]|[a-z][a-z0-9+.\-]{1,20}://")
 _CODE = re.compile(
@@ -163,9 +76,7 @@ _NOT_RANDOM = re.compile(
 )
 _SHOWN = re.compile(r"EXAMPLE(?:KEY)?\Z|\.\.\.\Z|\u2026\Z|#{4}|\*{4}|x{8}|X{8}")  # as documentation shows one
 _METAVAR = re.compile(r"[A-Z][A-Z_\-]*[\])>.,]*\Z|\[|\(|-|=")
-_FORMAT_WORDS = frozenset(
-    ["pass", "password", "passwd", "pwd", "token", "secret", "key", "apikey", "api_key", "user", "username", "xxx", "example"]
-)
+_FORMAT_WORDS = _words("pass password passwd pwd token secret key apikey api_key user username xxx example")
 _SHORTEST_RANDOM = 8
 _LONG_LETTERS = 24
 _LONG_BEARER = 24
