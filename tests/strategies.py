@@ -43,18 +43,20 @@ days = st.dates().map(lambda date: date.isoformat())
 
 _ids = ulids | slugs
 
+_packings = st.sampled_from([None, "gz", "zst"])
+
 local_places = st.one_of(
-    st.builds(Place, st.just("system"), days, st.none(), instances, ulids),
-    st.builds(Place, st.sampled_from(["build", "deploy"]), days, _ids, st.none(), st.none()),
-    st.builds(Place, st.sampled_from(["action", "lifecycle"]), days, _ids, instances, ulids),
+    st.builds(Place, st.just("system"), days, st.none(), instances, ulids, _packings),
+    st.builds(Place, st.sampled_from(["build", "deploy"]), days, _ids, st.none(), st.none(), _packings),
+    st.builds(Place, st.sampled_from(["build", "deploy", "action", "lifecycle"]), days, _ids, instances, ulids, _packings),
 )
 """Every place that a local path names."""
 
 remote_places = st.one_of(
-    st.builds(Place, st.just("system"), days, st.none(), instances, ulids),
-    st.builds(Place, st.sampled_from(["build", "deploy"]), st.none(), _ids, st.none(), st.none()),
-    st.builds(Place, st.sampled_from(["build", "deploy"]), st.none(), _ids, instances, ulids),
-    st.builds(Place, st.sampled_from(["action", "lifecycle"]), days, _ids, instances, ulids),
+    st.builds(Place, st.just("system"), days, st.none(), instances, ulids, _packings),
+    st.builds(Place, st.sampled_from(["build", "deploy"]), st.none(), _ids, st.none(), st.none(), _packings),
+    st.builds(Place, st.sampled_from(["build", "deploy"]), st.none(), _ids, instances, ulids, _packings),
+    st.builds(Place, st.sampled_from(["action", "lifecycle"]), days, _ids, instances, ulids, _packings),
 )
 """Every place that a remote key names."""
 

@@ -21,13 +21,17 @@ except ImportError:  # Windows
 __all__ = [
     "OPEN_APPEND",
     "OPEN_PLAIN",
+    "OPEN_READ",
     "forget_lock",
     "host_name",
+    "is_still_at",
     "lock_exclusive",
     "lock_shared",
+    "lock_waiting",
     "reached_size_limit",
     "sync_data",
     "sync_folders",
+    "unlock",
 ]
 
 _COMMON = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -37,6 +41,9 @@ OPEN_APPEND = os.O_WRONLY | os.O_APPEND | _COMMON
 
 OPEN_PLAIN = os.O_RDWR | _COMMON
 """Flags of a file that is read and mended in place."""
+
+OPEN_READ = os.O_RDONLY | _COMMON
+"""Flags of a finished file."""
 
 
 def host_name() -> str:
@@ -81,6 +88,15 @@ if sys.platform == "win32":  # pragma: no cover -- no Windows in the test matrix
         """
         return lock_exclusive(fd)
 
+    def lock_waiting(fd: int) -> None:
+        """
+        Take the lock of *fd* for this process alone, and wait for it.
+        """
+        position = os.lseek(fd, 0, os.SEEK_CUR)
+        os.lseek(fd, _FAR, os.SEEK_SET)
+        msvcrt.locking(fd, msvcrt.LK_LOCK, 1)
+        os.lseek(fd, position, os.SEEK_SET)
+
 else:
 
     def lock_exclusive(fd: int) -> bool:
@@ -94,6 +110,32 @@ else:
         Take the lock of *fd* together with others; false if one has it alone.
         """
         return _flock(fd, fcntl.LOCK_SH)
+
+    def lock_waiting(fd: int) -> None:
+        """
+        Take the lock of *fd* for this process alone, and wait for it.
+        """
+        fcntl.flock(fd, fcntl.LOCK_EX)
+
+
+def is_still_at(fd: int, path: Path) -> bool:
+    """
+    Tell whether the open file *fd* is the one at *path*: nobody took it away or put
+    another one there since it was opened.
+    """
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def unlock(fd: int) -> None:
+    """
+    Give up the lock of *fd*, and that of children that were forked meanwhile and
+    have inherited it.
+    """
+    if fcntl is not None:
+        fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def reached_size_limit(fd: int) -> bool:

@@ -29,6 +29,7 @@ __all__ = [
     "TRUNCATED",
     "Head",
     "Route",
+    "day_of",
     "line_ms",
     "make_head",
     "short_text",
@@ -154,6 +155,16 @@ def short_text(text: str, redact: Callable[[str], str]) -> str:
     return clean[:_MAX_CHARS]
 
 
+def day_of(ms: int) -> str:
+    """
+    Return the UTC date of *ms*, milliseconds since the epoch.
+
+    >>> day_of(1_700_000_000_000)
+    '2023-11-14'
+    """
+    return datetime.fromtimestamp(ms // 1000, UTC).date().isoformat()
+
+
 def line_ms(line: bytes) -> int:
     """
     Return the ``ts`` of a line that this module's keys begin.
@@ -205,7 +216,7 @@ def make_head(
             _reject(notes, "kind", short_text(id_text(kind) or "", redact))
         kind = default_kind(tier)
     starts = min(max(ms, 0), _MAX_MS) // DAY_MS * DAY_MS
-    day = datetime.fromtimestamp(starts // 1000, UTC).date().isoformat()
+    day = day_of(starts)
     path_id = ids[_PATH_ID[tier]] if tier in _PATH_ID else None
     shared = tier in {"build", "deploy"}
     key = intern(f"{tier}/{day}/{path_id}/{'' if shared else instance}")

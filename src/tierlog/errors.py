@@ -7,10 +7,18 @@ line and from reading.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
-__all__ = ["ConfigError", "MissingExtraError", "TierlogError"]
+__all__ = [
+    "CatalogError",
+    "ConfigError",
+    "MissingExtraError",
+    "ObjectExistsError",
+    "ObjectNotFoundError",
+    "StoreError",
+    "TierlogError",
+]
 
 
 class TierlogError(Exception):
@@ -75,3 +83,76 @@ class MissingExtraError(TierlogError, ImportError):
     def __init__(self, extra: str) -> None:
         super().__init__(f"this needs an extra: pip install 'tierlog[{extra}]'")
         self.extra = extra
+
+
+class StoreError(TierlogError, OSError):
+    """
+    A store didn't do what was asked, or it isn't known whether it did.
+
+    Attributes:
+        code: What the store calls it, such as ``SlowDown``, or the name of the
+            exception on the way there.
+
+        status: The HTTP status, None if there was no answer.
+
+        problem: What is wrong, and what can be done, in one line.
+    """
+
+    code: str
+    status: int | None
+    problem: str
+
+    def __init__(self, problem: str, *, code: str, status: int | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.code = code
+        self.status = status
+
+    def __reduce__(self) -> tuple[Callable[..., StoreError], tuple[type[StoreError], str, str, int | None]]:
+        return _store_error, (type(self), self.problem, self.code, self.status)
+
+
+class CatalogError(TierlogError):
+    """
+    The catalog can't be used. Segments are safe: it is made again of them.
+
+    Attributes:
+        catalog: Its path, or its URL without the password.
+
+        problem: What is wrong, and what can be done, in one line.
+
+        is_damaged: Whether it is a file that must be made again.
+    """
+
+    catalog: str
+    problem: str
+    is_damaged: bool
+
+    def __init__(self, catalog: str, problem: str, *, is_damaged: bool = False) -> None:
+        super().__init__(f"{catalog} {problem}")
+        self.catalog = catalog
+        self.problem = problem
+        self.is_damaged = is_damaged
+
+    def __reduce__(self) -> tuple[Callable[..., CatalogError], tuple[str, str, bool]]:
+        return _catalog_error, (self.catalog, self.problem, self.is_damaged)
+
+
+class ObjectExistsError(StoreError):
+    """
+    There is an object under the key, or not the one that was expected.
+    """
+
+
+class ObjectNotFoundError(StoreError):
+    """
+    There is no object under the key.
+    """
+
+
+def _store_error(kind: type[StoreError], problem: str, code: str, status: int | None) -> StoreError:
+    return kind(problem, code=code, status=status)
+
+
+def _catalog_error(catalog: str, problem: str, is_damaged: bool) -> CatalogError:  # noqa: FBT001 -- as pickle calls it
+    return CatalogError(catalog, problem, is_damaged=is_damaged)

@@ -14,6 +14,7 @@ from typing import Any
 __all__ = ["merged", "prometheus_text"]
 
 _SHIPPING = ("shipped", "pending", "failed")
+_HIGHEST = frozenset(["oldest_unshipped_age"])
 
 _HELP = {
     "accepted": ("records_accepted_total", "counter", "Records that were given a number."),
@@ -29,6 +30,11 @@ _HELP = {
     "shipped": ("segments_shipped_total", "counter", "Segments that are in the remote store, verified."),
     "pending": ("segments_pending", "gauge", "Finished segments that are not shipped yet."),
     "failed": ("uploads_failed_total", "counter", "Uploads that failed; each is tried again."),
+    "shipped_bytes": ("shipped_bytes_total", "counter", "Bytes of the objects shipped."),
+    "upload_seconds": ("upload_seconds_total", "counter", "Time that uploads took, all connections together."),
+    "backlog_bytes": ("backlog_bytes", "gauge", "Bytes of finished segments that are not shipped yet."),
+    "oldest_unshipped_age": ("oldest_unshipped_age_seconds", "gauge", "Age of the oldest segment that is not shipped yet."),
+    "dropped_segments": ("segments_dropped_total", "counter", "Finished segments deleted unshipped for want of room."),
 }
 _LABELS = {"dropped": "reason", "redactions": "rule", "rerouted": "reason", "segments": "state"}
 
@@ -43,7 +49,9 @@ def merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             have = total.get(name)
             if isinstance(value, Mapping):
                 total[name] = _added(have or {}, value)
-            elif isinstance(value, int):
+            elif name in _HIGHEST:
+                total[name] = max(have or 0, value)
+            elif isinstance(value, (int, float)):
                 total[name] = (have or 0) + value
             elif value is not None or name not in total:
                 total[name] = value

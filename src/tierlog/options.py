@@ -11,7 +11,7 @@ from typing import Any
 from tierlog.errors import ConfigError
 
 
-__all__ = ["boolean", "check_names", "choice", "count", "seconds", "size"]
+__all__ = ["boolean", "check_names", "choice", "count", "parameter_names", "seconds", "size"]
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*\Z", re.IGNORECASE)
 _TIME = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)?\s*\Z", re.IGNORECASE)
@@ -116,3 +116,12 @@ def check_names(setting: str, options: Mapping[str, Any], factory: Callable[...,
     for name in options:
         if name not in known:
             raise ConfigError.unknown(f"{setting}.{name}" if setting else name, "there's no such option", known)
+
+
+def parameter_names(factory: Callable[..., object]) -> set[str]:
+    """
+    Return the names of the parameters of *factory*.
+    """
+    import inspect  # noqa: PLC0415 -- 8 ms, and only to configure
+
+    return set(inspect.signature(factory).parameters)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tierlog.errors import ConfigError
@@ -15,9 +15,9 @@ from tierlog.filter import ContextFilter
 from tierlog.handler import TierHandler, handlers
 from tierlog.logger import upgrade_all
 from tierlog.metrics import merged, prometheus_text
-from tierlog.options import check_names, seconds
+from tierlog.options import check_names, parameter_names, seconds
 from tierlog.record import install_record_factory
-from tierlog.settings import HANDLER_OPTIONS, OWN_OPTIONS, from_environment, parse
+from tierlog.settings import HANDLER_OPTIONS, OWN_OPTIONS, from_environment, parse, sink_type
 from tierlog.typing import Recovered
 
 
@@ -41,7 +41,7 @@ def configure(**options: Any) -> TierHandler:
             ``fast`` (on): whether :mod:`logging` makes its loggers and records of
             tierlog's cheaper classes; and either ``sink``, as for the
             handler, or the options of :class:`tierlog.segments.SegmentSink`,
-            such as ``root``.
+            such as ``root``, or, with a ``bucket``, of :class:`tierlog.r2.R2Sink`.
 
     Returns:
         The handler.
@@ -51,10 +51,10 @@ def configure(**options: Any) -> TierHandler:
     """
     environment = from_environment(os.environ)
     try:
-        _check_names(environment)
+        _check_names({**{name: options[name] for name in ("type", "bucket") if name in options}, **environment})
     except ConfigError as e:
         raise ConfigError(f"TIERLOG_{e.setting.upper()}", f"{e.problem} (as a variable, in capitals)") from None
-    _check_names(options)
+    _check_names({**{name: environment[name] for name in ("type", "bucket") if name in environment}, **options})
     settings = parse({**environment, **options})
     handler = TierHandler(sink=settings.sink, **settings.handler)
     handler.addFilter(ContextFilter())
@@ -76,12 +76,23 @@ def configure(**options: Any) -> TierHandler:
 
 
 def _check_names(given: Mapping[str, Any]) -> None:
-    from tierlog.segments import SegmentSink  # noqa: PLC0415 -- not at import: see tierlog.handler
-
+    if sink_type(given) not in {"segments", "r2"}:
+        return  # the sink says so itself
     own = [*OWN_OPTIONS, *HANDLER_OPTIONS]
+    factory = _factory(given)
     for name in given:
         if name not in own:
-            check_names("", {name: None}, SegmentSink, more=own)
+            check_names("", {name: None}, factory, more=own)
+
+
+def _factory(given: Mapping[str, Any]) -> Callable[..., object]:
+    if sink_type(given) == "r2":
+        from tierlog.r2 import R2Sink  # noqa: PLC0415 -- an extra: only on demand
+
+        return R2Sink
+    from tierlog.segments import SegmentSink  # noqa: PLC0415 -- not at import: see tierlog.handler
+
+    return SegmentSink
 
 
 def stats() -> dict[str, Any]:
@@ -89,7 +100,8 @@ def stats() -> dict[str, Any]:
     Return the counters of all handlers of this process, added up.
 
     ``accepted`` is ``written`` plus all of ``dropped``, which counts by reason;
-    ``shipped``, ``pending`` and ``failed`` count segments; ``redactions`` count by
+    ``shipped``, ``pending`` and ``failed`` count segments, ``backlog_bytes`` is what
+    waits and ``oldest_unshipped_age`` since when, in seconds; ``redactions`` count by
     rule, ``rerouted`` by reason; ``truncated``, ``sync_failures``, ``segments``
     by state, ``torn_lines`` and ``last_error``.
     """
@@ -113,24 +125,29 @@ def flush() -> None:
 
 def shutdown(timeout: float = 5.0) -> None:
     """
-    Finish all segments, as :func:`logging.shutdown` does at exit.
+    Finish all segments, as :func:`logging.shutdown` does at exit, and ship them.
 
     What is logged later is kept all the same.
 
     Args:
         timeout: **Seconds**; handlers that aren't closed by then stay as they
-            are: no line of theirs is lost, recovery finishes their segments.
+            are: no line of theirs is lost, recovery finishes their segments. What
+            isn't shipped by then is shipped at the next start.
     """
     end = time.monotonic() + seconds("timeout", timeout)
     for handler in handlers():
         if time.monotonic() > end:
             return
         handler.close()
+        drain = getattr(handler.pipeline.sink, "drain", None)
+        if drain is not None:
+            drain(max(0.0, end - time.monotonic()))
 
 
-def recover(root: str | os.PathLike[str] = "logs", **options: Any) -> Recovered:
+def recover(root: str | os.PathLike[str] = "logs", *, timeout: float | str = 60.0, **options: Any) -> Recovered:
     """
-    Finish what processes that were killed left behind, as a start does.
+    Finish what processes that were killed left behind, and ship what waits, as a
+    start does.
 
     Segments that a live process has open are left alone. It may be killed itself
     and run again.
@@ -138,17 +155,28 @@ def recover(root: str | os.PathLike[str] = "logs", **options: Any) -> Recovered:
     Args:
         root: The folder of the segments.
 
-        options: Options of the sink; only their names are checked.
+        timeout: For how many **seconds** to try to ship.
+
+        options: Options of the sink. Without a ``bucket``, nothing is shipped, and
+            only their names are checked.
 
     Raises:
         ConfigError: There is no such folder, or no such option.
     """
     from pathlib import Path  # noqa: PLC0415
 
-    from tierlog.segments import SegmentSink, recover_segments  # noqa: PLC0415 -- not at import: see tierlog.handler
+    from tierlog.segments import recover_segments  # noqa: PLC0415 -- not at import: see tierlog.handler
 
-    check_names("", options, SegmentSink)
+    check_names("", options, _factory(options))
     folder = Path(root)
     if not folder.is_dir():
         raise ConfigError("root", f"there's no folder {str(folder)!r}")
-    return recover_segments(folder.absolute())
+    recovered = recover_segments(folder.absolute())
+    if sink_type(options) != "r2":
+        return recovered
+    from tierlog.r2 import ship  # noqa: PLC0415 -- an extra: only on demand
+
+    (folder / ".tierlog").mkdir(exist_ok=True)
+    known = {name: options[name] for name in options if name in parameter_names(ship)}
+    done = ship(folder, timeout=timeout, **known)
+    return recovered._replace(shipped=done.shipped, pending=done.pending, problem=done.problem)

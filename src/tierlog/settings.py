@@ -12,12 +12,12 @@ from tierlog.errors import ConfigError
 from tierlog.options import boolean
 
 
-__all__ = ["HANDLER_OPTIONS", "OWN_OPTIONS", "Settings", "from_environment", "parse"]
+__all__ = ["HANDLER_OPTIONS", "OWN_OPTIONS", "Settings", "from_environment", "parse", "sink_type"]
 
 HANDLER_OPTIONS = ("instance_name", "instance_id", "default_tier", "redact", "exc_locals", "process_events")
 """Options that are the handler's."""
 
-OWN_OPTIONS = ("level", "fast", "sink")
+OWN_OPTIONS = ("level", "fast", "sink", "type")
 """Options that are nobody else's; the rest are the segments' own."""
 
 _PREFIX = "TIERLOG_"
@@ -70,11 +70,19 @@ def parse(options: Mapping[str, Any]) -> Settings:
     fast = given.pop("fast", True)
     sink = given.pop("sink", None)
     if sink is None:
-        sink = {"type": "segments", **given}
+        sink = {**given, "type": sink_type(given)}
     elif given:
         name = next(iter(given))
         raise ConfigError(name, "is an option of the sink, which is given whole as 'sink'; put it there")
     return Settings(level, fast, handler, sink)
+
+
+def sink_type(options: Mapping[str, Any]) -> str:
+    """
+    Return the type of the sink that *options* are for: what ``type`` says; else
+    ``r2`` if they name a bucket, and ``segments`` if not.
+    """
+    return str(options.get("type") or ("r2" if "bucket" in options else "segments"))
 
 
 def _level(given: Any) -> int:

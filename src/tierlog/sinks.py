@@ -5,6 +5,7 @@ The sinks that need no disk of their own: a stream, the memory, several at once.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,12 @@ from tierlog.typing import Commit, Sink
 
 
 __all__ = ["MemorySink", "StreamSink", "TeeSink", "Written"]
+
+
+_SHIPPING = frozenset(
+    ["shipped", "pending", "failed", "shipped_bytes", "upload_seconds", "backlog_bytes", "dropped_segments"]
+)
+_LAST = frozenset(["oldest_unshipped_age", "last_error"])
 
 
 class StreamSink:
@@ -179,13 +186,30 @@ class TeeSink:
         for number, sink in enumerate(self.sinks):
             self._guarded(number, sink, "close")
 
+    def drain(self, timeout: float) -> bool:
+        """
+        Wait, at most *timeout* **seconds**, until every sink that ships has shipped;
+        tell whether all have.
+        """
+        end = time.monotonic() + timeout
+        drains = [drain for sink in self.sinks if (drain := getattr(sink, "drain", None)) is not None]
+        return False not in [drain(max(0.0, end - time.monotonic())) for drain in drains]
+
     def stats(self) -> Mapping[str, Any]:
         """
-        Return ``tee_failures``: how often each sink failed, by its number and type.
+        Return ``tee_failures``: how often each sink failed, by its number and type; and
+        of those that ship, what they say of it, added up.
         """
+        total: dict[str, Any] = {}
+        for sink in self.sinks:
+            counters = getattr(sink, "stats", dict)()
+            for name in _SHIPPING.intersection(counters):
+                total[name] = total.get(name, 0) + counters[name]
+            for name in _LAST.intersection(counters):
+                total[name] = max(total.get(name, counters[name]), counters[name])
         with self._lock:
             names = [f"{number}:{type(sink).__name__}" for number, sink in enumerate(self.sinks)]
-            return {"tee_failures": dict(zip(names, self._failures, strict=True))}
+            return {**total, "tee_failures": dict(zip(names, self._failures, strict=True))}
 
     def _guarded(self, number: int, sink: Sink, method: str, *args: object) -> None:
         call = getattr(sink, method, None)

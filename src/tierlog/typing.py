@@ -91,6 +91,12 @@ class Recovered(NamedTuple):
         live: Segments left alone because a process has them open.
 
         failed: Segments that couldn't be mended; they are tried again next time.
+
+        shipped: Segments that were shipped.
+
+        pending: Finished segments that still wait to be shipped.
+
+        problem: Why the last upload failed, None if it didn't.
     """
 
     segments: int = 0
@@ -98,3 +104,6 @@ class Recovered(NamedTuple):
     empty: int = 0
     live: int = 0
     failed: int = 0
+    shipped: int = 0
+    pending: int = 0
+    problem: str | None = None

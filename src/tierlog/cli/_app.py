@@ -14,6 +14,8 @@ from tierlog._version import __version__
 from tierlog.cli._demo import demo
 from tierlog.cli._errors import WrongUse
 from tierlog.cli._redact import redact
+from tierlog.cli._ship import recover, ship
+from tierlog.cli._stats import stats
 from tierlog.errors import ConfigError, TierlogError
 
 
@@ -40,8 +42,8 @@ def app(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-app.add_command(demo)
-app.add_command(redact)
+for command in (demo, recover, redact, ship, stats):
+    app.add_command(command)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

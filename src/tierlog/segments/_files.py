@@ -16,7 +16,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from tierlog._platform import OPEN_APPEND, OPEN_PLAIN, forget_lock, lock_exclusive, lock_shared, reached_size_limit, sync_data
+from tierlog._platform import (
+    OPEN_APPEND,
+    OPEN_PLAIN,
+    forget_lock,
+    is_still_at,
+    lock_exclusive,
+    lock_shared,
+    reached_size_limit,
+    sync_data,
+)
 from tierlog.envelope import LINE_MAX_BYTES
 
 
@@ -121,9 +130,8 @@ def open_file(path: Path, *, is_shared: bool, is_mapped: bool, is_new: bool = Tr
         if not (lock_shared if is_shared else lock_exclusive)(fd):
             os.close(fd)
             return None
-        status = os.fstat(fd)
-        if status.st_nlink:  # nobody took it away between opening and locking
-            return _made(path, fd, status.st_size, is_shared=is_shared, is_mapped=mapped)
+        if is_still_at(fd, path):  # nobody took it away between opening and locking
+            return _made(path, fd, os.fstat(fd).st_size, is_shared=is_shared, is_mapped=mapped)
         os.close(fd)
     raise OSError(errno.EBUSY, "is taken away as soon as it is made", str(path))
 

@@ -49,6 +49,12 @@ class Journal:
         """
         self._path(place).unlink(missing_ok=True)
 
+    def has(self, place: Place) -> bool:
+        """
+        Tell whether the segment at *place* isn't finished.
+        """
+        return self._path(place).exists()
+
     def places(self) -> Iterator[Place]:
         """
         Yield the segments that are not finished, in any order.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 from zlib import crc32
 
-from tierlog._platform import OPEN_PLAIN, lock_exclusive
+from tierlog._platform import OPEN_PLAIN, is_still_at, lock_exclusive
 from tierlog.layout import Place, local_path
 from tierlog.ndjson import decode
 from tierlog.segments._journal import Journal
@@ -63,7 +63,7 @@ def _recover_one(root: Path, place: Place, journal: Journal) -> Recovered | None
         journal.forget(place)
         return Recovered()
     with open(fd, "rb+", closefd=True) as file:
-        if not lock_exclusive(fd) or not _is_still_at(fd, path):
+        if not lock_exclusive(fd) or not is_still_at(fd, path):
             return None
         fragments, end = _inspect(file)
         for fragment in fragments:
@@ -73,16 +73,6 @@ def _recover_one(root: Path, place: Place, journal: Journal) -> Recovered | None
             path.unlink(missing_ok=True)
         journal.forget(place)
     return Recovered(torn=len([one for one in fragments if one.data.strip()]), empty=int(end == 0))
-
-
-def _is_still_at(fd: int, path: Path) -> bool:
-    """
-    Tell whether nobody put another file there between opening and locking this one.
-    """
-    try:
-        return os.path.samestat(os.fstat(fd), os.stat(path))
-    except FileNotFoundError:
-        return False
 
 
 def _inspect(file: IO[bytes]) -> tuple[list[_Fragment], int]:

@@ -1,0 +1,193 @@
+"""
+Which segments a command is about: the options that all of those commands share.
+
+They come from the command line, else from a configuration file, else from the
+environment, else from what the process that ships has noted in the root.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tierlog.cli._errors import WrongUse
+from tierlog.options import parameter_names
+from tierlog.settings import from_environment
+from tierlog.shipping import destination
+
+
+__all__ = ["Chosen", "chosen", "read_config", "store_options"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_HANDLER = "TierHandler"
+
+
+def store_options(function: _F) -> _F:
+    """
+    Add the options to a command; it gets them as ``**given`` for :func:`chosen`.
+    """
+    for option in reversed(
+        (
+            click.option(
+                "--root", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the segments.  [default: logs]"
+            ),
+            click.option("--bucket", metavar="NAME", help="The bucket that segments are shipped to."),
+            click.option("--prefix", metavar="TEXT", help="What the keys in the bucket begin with."),
+            click.option(
+                "--endpoint-url", metavar="URL", help="Where the bucket is; for R2 https://<account>.r2.cloudflarestorage.com."
+            ),
+            click.option(
+                "--catalog", metavar="URL", help="The catalog, as SQLAlchemy URL, or 'none'.  [default: SQLite in the root]"
+            ),
+            click.option(
+                "--config",
+                type=click.Path(path_type=Path),
+                metavar="FILE",
+                help="A dictConfig, or options of tierlog.configure, as JSON or TOML; in TOML also below [tierlog] or [tool.tierlog].",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+class Chosen:
+    """
+    What a command is about.
+
+    Attributes:
+        root: The folder of the segments.
+
+        options: Everything else, as :class:`tierlog.r2.R2Sink` takes it.
+    """
+
+    def __init__(self, root: Path, options: dict[str, Any]) -> None:
+        self.root = root
+        self.options = options
+
+    @property
+    def has_bucket(self) -> bool:
+        """
+        Whether it is known where the segments are shipped to.
+        """
+        return bool(self.options.get("bucket"))
+
+    def only(self, function: Callable[..., object]) -> dict[str, Any]:
+        """
+        Return those of the options that *function* takes.
+        """
+        names = parameter_names(function)
+        return {name: value for name, value in self.options.items() if name in names}
+
+    def store(self) -> Any:
+        """
+        Return the store; None if it isn't known where it is.
+
+        Raises:
+            MissingExtraError: ``tierlog[r2]`` isn't installed.
+        """
+        if not self.has_bucket:
+            return None
+        from tierlog.r2 import R2Store  # noqa: PLC0415 -- an extra: only on demand
+
+        given = {name: value for name, value in self.only(R2Store).items() if name != "bucket"}
+        return R2Store(self.options["bucket"], **given)
+
+    def catalog(self) -> Any:
+        """
+        Return the catalog, open; None if there's to be none.
+
+        Raises:
+            CatalogError: It can't be opened.
+
+            MissingExtraError: ``tierlog[r2]`` isn't installed.
+        """
+        from tierlog.r2 import opened  # noqa: PLC0415 -- an extra: only on demand
+
+        return opened(self.options.get("catalog"), self.root)
+
+
+def chosen(**given: Any) -> Chosen:
+    """
+    Return what a command is about, of the values of its :func:`store_options`.
+
+    Raises:
+        WrongUse: The configuration can't be read.
+    """
+    config: Path | None = given.pop("config", None)
+    options: dict[str, Any] = from_environment(os.environ)
+    if config is not None:
+        options.update(read_config(config))
+    options.update({name: value for name, value in given.items() if value is not None})
+    if str(options.get("catalog", "")).lower() in {"none", "false"}:
+        options["catalog"] = False
+    root = Path(options.pop("root", "logs")).absolute()
+    if not options.get("bucket"):
+        noted = destination(root)
+        if noted is not None and noted.bucket:
+            options.update(bucket=noted.bucket, prefix=noted.prefix, endpoint_url=noted.endpoint_url)
+            if noted.has_checkpoints:
+                options.setdefault("checkpoint_interval", 1.0)
+    return Chosen(root, options)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """
+    Return the options of the sink that the file at *path* configures.
+
+    Raises:
+        WrongUse: It can't be read, or configures none.
+    """
+    try:
+        text = path.read_text("utf-8")
+        given = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except OSError as e:
+        raise WrongUse(f"--config: '{path}' can't be read ({e.strerror or e}), name a file that can") from e
+    except ValueError as e:
+        kind = "TOML" if path.suffix == ".toml" else "JSON"
+        raise WrongUse(
+            f"--config: '{path}' isn't {kind} ({str(e).partition(chr(10))[0]}); TOML needs a name that ends in .toml"
+        ) from e
+    if isinstance(given, Mapping):
+        tool = given.get("tool")
+        own = (tool.get("tierlog") if isinstance(tool, Mapping) else None) or given.get("tierlog") or given
+        if isinstance(own, Mapping):
+            sink = _sink_of(own)
+            if sink is not None:
+                return sink
+    raise WrongUse(f"--config: '{path}' configures no tierlog sink; name a file with a TierHandler, or with options such as root")
+
+
+def _sink_of(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """
+    Return the options of the first sink that has segments.
+    """
+    handlers = given.get("handlers")
+    if isinstance(handlers, Mapping):
+        for handler in handlers.values():
+            if isinstance(handler, Mapping) and str(handler.get("class", handler.get("()", ""))).endswith(_HANDLER):
+                found = _segments_of(handler.get("sink") or {"type": "segments"})
+                if found is not None:
+                    return found
+        return None
+    if isinstance(given.get("sink"), Mapping):
+        return _segments_of(given["sink"])
+    return dict(given)
+
+
+def _segments_of(sink: Any) -> dict[str, Any] | None:
+    if not isinstance(sink, Mapping):
+        return None
+    if sink.get("type") in {"segments", "r2"}:
+        return {str(name): value for name, value in sink.items() if name != "type"}
+    for part in sink.get("sinks", ()):
+        found = _segments_of(part)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,130 @@
+"""
+Shipping what lies in a root, once, by whoever calls.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from tierlog.errors import ConfigError
+from tierlog.options import choice, count, seconds
+from tierlog.r2._catalog import catalog_writer
+from tierlog.r2._store import R2Store
+from tierlog.segments import is_own_root
+from tierlog.shipping import Destination, Shipping, note_destination
+
+
+__all__ = ["COMPRESSIONS", "Done", "ship"]
+
+COMPRESSIONS = {"gzip": "gz", "zstd": "zst"}
+"""How to compress, and what a name ends with then."""
+
+
+class Done(NamedTuple):
+    """
+    What was shipped.
+
+    Attributes:
+        shipped: Segments that are stored now.
+
+        stored_bytes: Bytes of their objects.
+
+        pending: Segments that still wait.
+
+        problem: Why the last attempt failed, None if it didn't.
+    """
+
+    shipped: int
+    stored_bytes: int
+    pending: int
+    problem: str | None
+
+
+def ship(
+    root: str | os.PathLike[str] = "logs",
+    *,
+    bucket: str,
+    prefix: str = "",
+    endpoint_url: str | None = None,
+    access_key_id: str | None = None,
+    secret_access_key: str | None = None,
+    region: str = "auto",
+    compression: str | None = None,
+    catalog: str | bool | None = None,
+    checkpoint_interval: float | str | None = None,
+    connections: int = 4,
+    connect_timeout: float | str = 5.0,
+    read_timeout: float | str = 30.0,
+    timeout: float | str = 60.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Done:
+    """
+    Ship the finished segments below *root*. Beside a process that does so, too,
+    each segment is shipped once.
+
+    Args:
+        root: The folder of the segments.
+
+        bucket: As for :class:`tierlog.r2.R2Sink`, and so are the others.
+
+        prefix: What keys begin with.
+
+        endpoint_url: Where the bucket is.
+
+        access_key_id: boto3's own chain if None.
+
+        secret_access_key: See *access_key_id*.
+
+        region: ``auto`` for R2.
+
+        compression: ``gzip`` or ``zstd``.
+
+        catalog: A URL; None: SQLite in *root*; false: none.
+
+        checkpoint_interval: Whether open segments may have been stored, too.
+
+        connections: How many segments are shipped at once.
+
+        connect_timeout: For one attempt, **seconds**.
+
+        read_timeout: For one attempt, **seconds**.
+
+        timeout: For how many **seconds** to try.
+
+        progress: Called with the segments and bytes that still wait.
+
+    Raises:
+        ConfigError: An option can't work, or *root* isn't a root of segments.
+    """
+    folder = Path(root).absolute()
+    if not is_own_root(folder):
+        raise ConfigError("root", f"{str(folder)!r} isn't a root of tierlog: it has no folder .tierlog")
+    store = R2Store(
+        bucket,
+        prefix=prefix,
+        endpoint_url=endpoint_url,
+        access_key_id=access_key_id,
+        secret_access_key=secret_access_key,
+        region=region,
+        connect_timeout=connect_timeout,
+        read_timeout=read_timeout,
+        connections=connections,
+    )
+    note_destination(folder, Destination(bucket, prefix, endpoint_url, checkpoint_interval is not None))
+    shipping = Shipping(
+        folder,
+        store,
+        write=catalog_writer(catalog, folder),
+        packing=None if compression is None else COMPRESSIONS[choice("compression", compression, tuple(COMPRESSIONS))],
+        connections=count("connections", connections),
+        has_checkpoints=checkpoint_interval is not None,
+    )
+    shipping.start()
+    is_done = shipping.drain(seconds("timeout", timeout), progress=progress)
+    shipping.close()
+    stats = shipping.stats()
+    problem = stats.get("last_error") if not is_done else None
+    return Done(stats["shipped"], stats["shipped_bytes"], stats["pending"], problem)

@@ -1,0 +1,155 @@
+"""
+Taking a build's finished file out of its writers' way.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import ULID
+
+from tierlog.layout import Place, local_path, parse_local
+from tierlog.segments import SegmentSink, claim, finished, part_of
+from tierlog.testing import event_line
+
+
+PLACE = Place("build", "2023-11-14", ULID)
+
+
+@pytest.fixture(name="sink")
+def _sink(tmp_path):
+    sink = SegmentSink(tmp_path)
+    yield sink
+    sink.close()
+
+
+def build_line(seq):
+    return event_line(seq=seq, ms=1_700_000_000_000, tier="build", build_id=ULID)
+
+
+def test_a_claimed_file_has_a_name_of_its_own(sink, tmp_path):
+    """
+    What was written is under the part's name, and a later line begins a new file.
+    """
+    sink.write(*build_line(0))
+    sink.end_build(ULID)
+
+    part = claim(tmp_path, PLACE)
+    sink.write(*build_line(1))
+    sink.end_build(ULID)
+
+    assert (tmp_path / local_path(part)).read_bytes() == build_line(0)[0]
+    assert (tmp_path / local_path(PLACE)).read_bytes() == build_line(1)[0]
+    assert parse_local(local_path(part)) == part
+    assert {one.place for one in finished(tmp_path)} == {PLACE, part}
+
+
+def test_what_is_being_written_is_left_alone(sink, tmp_path):
+    """
+    A file that any process has open, or will continue, isn't claimed.
+    """
+    sink.write(*build_line(0))
+
+    assert claim(tmp_path, PLACE) is None
+    assert (tmp_path / local_path(PLACE)).exists()
+
+
+def test_a_parked_file_is_left_alone(tmp_path):
+    """
+    A file that is closed for the moment only isn't claimed.
+    """
+    sink = SegmentSink(tmp_path, max_open_segments=1)
+    sink.write(*build_line(0))
+    sink.write(*event_line(seq=1))
+
+    assert claim(tmp_path, PLACE) is None
+    sink.close()
+
+
+def test_what_is_not_there_is_not_claimed(tmp_path):
+    """
+    Somebody else was first.
+    """
+    assert claim(tmp_path, PLACE) is None
+
+
+def test_the_name_depends_on_the_first_line_alone():
+    """
+    Whoever does it again finds the same name; another first line has another.
+    """
+    line = build_line(0)[0]
+
+    assert part_of(PLACE, line) == part_of(PLACE, b"   " + line)
+    assert part_of(PLACE, line) != part_of(PLACE, build_line(1)[0])
+    assert part_of(PLACE, line).instance == "test-00000000"
+
+
+@pytest.mark.parametrize("line", [b"no json\n", b'{"ts":1}\n', build_line(0)[0].replace(b"test-00000000", b"../../../evil")])
+def test_what_is_not_ours_gets_no_path_from_its_text(line):
+    """
+    A line that could lead out of the root doesn't.
+    """
+    part = part_of(PLACE, line)
+
+    assert part.instance == "unknown"
+    assert parse_local(local_path(part)) == part
+
+
+_WRITER = """
+import sys
+from tierlog.segments import SegmentSink
+from tierlog.testing import event_line
+sink, name = SegmentSink(sys.argv[1]), sys.argv[2]
+print("ready", flush=True)
+for seq in range(3_000):
+    line, route = event_line(seq=seq, ms=1_700_000_000_000, tier="build", build_id=sys.argv[3], msg=f"{name} {seq}")
+    sink.write(line, route)
+    if seq % 7 == 0:
+        sink.end_build(sys.argv[3])
+sink.close()
+"""
+
+
+def test_writers_lose_nothing_to_somebody_who_claims(tmp_path):
+    """
+    However often the file is taken away from two writers, each line is somewhere, once.
+    """
+    writers = [subprocess.Popen([sys.executable, "-c", _WRITER, str(tmp_path), name, ULID], stdout=subprocess.PIPE) for name in "ab"]
+    for writer in writers:
+        assert writer.stdout.readline() == b"ready\n"
+    claimed = 0
+    while any(writer.poll() is None for writer in writers):
+        claimed += claim(tmp_path, PLACE) is not None
+
+    lines = [line for path in (tmp_path / "builds").rglob("*.ndjson") for line in path.read_bytes().splitlines()]
+    found = sorted(line[line.index(b'"msg":"') + 7 :].partition(b'"')[0].split() for line in lines)
+    assert claimed > 0
+    assert found == sorted([name, b"%d" % seq] for name in (b"a", b"b") for seq in range(3_000))
+    for writer in writers:
+        assert writer.returncode == 0
+        writer.stdout.close()
+
+
+def test_killed_in_the_middle_nothing_is_lost(tmp_path):
+    """
+    A process that is killed while it claims leaves the file under one of its names.
+    """
+    code = (
+        "import sys, os; sys.path[:0] = []\n"
+        "from pathlib import Path\nfrom tierlog.segments import claim\nfrom tierlog.layout import parse_local\n"
+        "sys.addaudithook(lambda event, args: os.kill(os.getpid(), 9) if event == 'os.rename' else None)\n"
+        "claim(Path(sys.argv[1]), parse_local(sys.argv[2]))"
+    )
+    sink = SegmentSink(tmp_path)
+    sink.write(*build_line(0))
+    sink.close()
+
+    child = subprocess.run([sys.executable, "-c", code, str(tmp_path), local_path(PLACE)], check=False)
+
+    assert child.returncode == -signal.SIGKILL
+    assert (tmp_path / local_path(claim(tmp_path, PLACE))).read_bytes() == build_line(0)[0]
+    assert os.listdir(tmp_path / "builds" / "2023-11-14") == [ULID]

@@ -1,0 +1,120 @@
+"""
+What is known of a finished segment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import pytest
+from conftest import OTHER_ULID, ULID
+
+from tierlog.facts import BLOCK_BYTES, facts_of
+from tierlog.testing import event_line
+
+
+HOUR = 3_600_000
+
+
+def line(seq, ms=0, msg="hello", **fields):
+    return event_line(seq=seq, ms=1_700_000_000_000 + ms, msg=msg, **fields)[0]
+
+
+def facts(*lines):
+    return facts_of(io.BytesIO(b"".join(lines)))
+
+
+def test_counts_and_spans():
+    """
+    Lines, times and numbers are those of the lines.
+    """
+    found = facts(line(3, 10), line(4, 20), line(5, 15))
+
+    assert (found.lines, found.first_ts, found.last_ts) == (3, 1_700_000_000_010, 1_700_000_000_020)
+    assert found.seqs == {"test-00000000": (3, 5, 3)}
+    assert found.instance == "test-00000000"
+
+
+def test_hashes_are_of_all_bytes():
+    """
+    The hashes and the size are of the file as it is, whatever its lines are.
+    """
+    content = line(0) + b"   " + line(1) + b"no envelope\n\n\n"
+
+    found = facts_of(io.BytesIO(content))
+
+    assert found.size == len(content)
+    assert found.sha256 == hashlib.sha256(content).hexdigest()
+    assert found.md5 == hashlib.md5(content).hexdigest()
+    assert found.lines == 2
+
+
+def test_step_back():
+    """
+    The largest step back of the time is from the highest before.
+    """
+    assert facts(line(0, 100), line(1, 90), line(2, 95), line(3, 50), line(4, 200)).step_back == 50
+    assert facts(line(0, 1), line(1, 1), line(2, 2)).step_back == 0
+
+
+def test_levels_by_hour():
+    """
+    Lines are counted by hour and level.
+    """
+    start = 1_700_000_000_000 // HOUR * HOUR
+
+    found = facts(line(0, start - 1_700_000_000_000), line(1, start - 1_700_000_000_000 + HOUR), line(2, start - 1_700_000_000_000 + HOUR + 1))
+
+    assert found.levels == {(start, "info"): 1, (start + HOUR, "info"): 2}
+
+
+def test_blocks_cover_the_file_and_say_where_ids_stand():
+    """
+    The blocks are whole lines, one behind the other; an id's mask names its blocks.
+    """
+    first = [line(n, n, msg="x" * 1000, project_id=ULID) for n in range(300)]
+    second = [line(300 + n, 300 + n, msg="x" * 1000, project_id=OTHER_ULID) for n in range(300)]
+    content = b"".join(first + second)
+
+    found = facts_of(io.BytesIO(content))
+
+    assert sum(block.size for block in found.blocks) == len(content)
+    assert all(block.offset == sum(one.size for one in found.blocks[:number]) for number, block in enumerate(found.blocks))
+    assert all(content[block.offset + block.size - 1] == 10 and block.size >= BLOCK_BYTES for block in found.blocks[:-1])
+    for name in (ULID, OTHER_ULID):
+        mask = found.ids["projectId"][name]
+        for number, block in enumerate(found.blocks):
+            stands_there = name.encode() in content[block.offset : block.offset + block.size]
+            assert bool(mask >> number & 1) == stands_there
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        pytest.param(b'{"ts":17000,"seq":1,"x":2}\n', id="no-head"),
+        pytest.param(b'{"ts":1700000000000,"instanceId":"a"}\n', id="no-seq"),
+        pytest.param(b'{"ts":17000000000x0,"instanceId":"a","seq":1}\n', id="no-time"),
+        pytest.param(b'{"a":1,"seq":zzz}\n', id="no-number"),
+        pytest.param(b"\x00\xff,\"seq\":\n", id="binary"),
+        pytest.param(line(7)[:80] + b"\n", id="torn"),
+        pytest.param(line(7).replace(b'"seq":7,', b'"seq":x,'), id="seq-is-no-number"),
+    ],
+)
+def test_what_is_no_envelope_is_left_out(foreign):
+    """
+    A line of something else changes nothing but the bytes.
+    """
+    found = facts(line(0), foreign, line(1))
+
+    assert found.seqs["test-00000000"][:2] == (0, 1)
+    assert found.first_ts == found.last_ts == 1_700_000_000_000
+
+
+def test_an_empty_file():
+    """
+    A file without any line has no times and no blocks.
+    """
+    found = facts()
+
+    assert (found.size, found.lines, found.first_ts, found.blocks, found.instance) == (0, 0, 0, (), "")
