@@ -10,19 +10,20 @@ import os
 import random
 import shutil
 import signal
+import sys
 import threading
 from collections import Counter
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from conftest import OTHER_ULID, ULID
 
 from children import finish, run, start
+from conftest import OTHER_ULID, ULID
 from tierlog._platform import lock_exclusive
 from tierlog.compaction import compact
+from tierlog.compaction._likeness import Likeness, likeness
 from tierlog.context import EMPTY
-from tierlog.errors import ConfigError, MissingExtraError, ObjectNotFoundError, StoreError
+from tierlog.errors import ConfigError, MissingExtraError, ObjectExistsError, ObjectNotFoundError, StoreError
 from tierlog.facts import facts_of
 from tierlog.handler import TierHandler
 from tierlog.layout import Place, local_path, parse_local, parse_remote, remote_key
@@ -392,7 +393,7 @@ class TestWhich:
         The extra that is missing is told once, not for every segment.
         """
         before = files(root)
-        monkeypatch.setitem(__import__("sys").modules, "zstandard", None)
+        monkeypatch.setitem(sys.modules, "zstandard", None)
 
         with pytest.raises(MissingExtraError):
             pack(root)
@@ -561,6 +562,106 @@ class TestLeftovers:
         assert lines(root) == before[0]
         assert len(files(root)) == len(before[1])
         assert all(path.endswith(".ndjson") for path in files(root))
+
+
+_IN_BETWEEN = """
+import os, sys
+from pathlib import Path
+import zstandard
+from tierlog.compaction import compact
+from tierlog.layout import parse_local
+from tierlog.segments import Journal
+
+root, path, what = Path(sys.argv[1]), Path(sys.argv[1], sys.argv[2]), sys.argv[3]
+
+def hook(event, args):
+    if event == "fcntl.flock" and os.path.exists(path) and os.path.samestat(os.fstat(args[0]), os.stat(path)):
+        if what == "noted":
+            Journal(root).note(parse_local(sys.argv[2]))
+        else:
+            os.rename(path, root / "away")
+            path.write_bytes(b"another\\n")
+
+sys.addaudithook(hook)
+done = compact(root, None, older_than=0)
+print(done.skipped, len(done.failed))
+"""
+
+
+@pytest.mark.parametrize("what", ["noted", "replaced"])
+def test_what_changes_before_it_is_locked_is_left_alone(root, what):
+    """
+    A file that is another one, or not finished, by the time it is locked isn't packed.
+    """
+    path = next(root.rglob("system/**/*.ndjson"))
+    before = path.read_bytes()
+
+    child = run(_IN_BETWEEN, root, path.relative_to(root), what)
+
+    assert child.out == "1 0\n", child.err
+    assert path.read_bytes() == (before if what == "noted" else b"another\n")
+    assert not path.with_name(f"{path.name}.zst").exists()
+
+
+_WHILE_PACKED = """
+import sys
+from pathlib import Path
+import zstandard
+from tierlog.compaction import compact
+
+path = Path(sys.argv[1], sys.argv[2])
+
+def hook(event, args):
+    if event == "os.rename" and str(args[1]) == f"{path}.zst":
+        with open(path, "ab") as file:
+            file.write(b"late\\n")
+
+sys.addaudithook(hook)
+for failure in compact(Path(sys.argv[1]), None, older_than=0).failed:
+    print(failure.problem)
+"""
+
+
+def test_what_changes_while_it_is_packed_stays(root):
+    """
+    A line that somebody has added without any lock isn't lost: the file stays, and is packed again.
+    """
+    path = next(root.rglob("system/**/*.ndjson"))
+    before = lines(root) + Counter([b"late\n"])
+
+    child = run(_WHILE_PACKED, root, path.relative_to(root))
+    is_there = path.read_bytes().endswith(b"late\n")
+    done = pack(root)
+
+    assert child.out.count("\n") == child.out.count("has changed while it was packed") == 1, child.err
+    assert is_there
+    assert (done.segments, done.failed) == (1, ())
+    assert lines(root) == before
+
+
+LONG = b"".join(event_line(seq=n, msg="x" * 500)[0] for n in range(1_500))
+
+
+@PACKINGS
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        pytest.param(LONG, Likeness.SAME, id="same"),
+        pytest.param(LONG[:-1], Likeness.DAMAGED, id="shorter"),
+        pytest.param(LONG + b"\n", Likeness.OTHER, id="longer"),
+        pytest.param(b" " + LONG[1:], Likeness.OTHER, id="first-byte"),
+        pytest.param(LONG[:-2] + b"]\n", Likeness.OTHER, id="last-byte"),
+    ],
+)
+def test_likeness(content, expected, packing):
+    """
+    A packed segment is the same, a part of the plain one, or something else.
+    """
+    packed = io.BytesIO()
+    pack_file(io.BytesIO(content), packed, packing)
+    packed.seek(0)
+
+    assert likeness(packed, packing, io.BytesIO(LONG)) is expected
 
 
 _AT_STEP = """
@@ -841,8 +942,8 @@ class TestRemote:
         assert (done.segments, done.failed, again.segments) == (1, (), 0)
         assert lines(None, store) == before
         assert len(keys) == 2
-        assert keys[1] == f"builds/{OTHER_ULID}.ndjson.zst"
-        assert keys[0].startswith(f"builds/{OTHER_ULID}/test-00000000-")
+        assert keys[0] == f"builds/{OTHER_ULID}.ndjson.zst"
+        assert keys[1].startswith(f"builds/{OTHER_ULID}/test-00000000-")
         assert set(shipped.rows) == {stored.key for stored in store.list()}
 
     def test_a_damaged_object_is_left_alone(self, shipped, store):
@@ -1128,6 +1229,46 @@ class TestStoreTrouble:
         assert len(damaged.failed) == len(plain) > 0
         assert (done.failed, done.segments) == ((), len(plain))
         assert lines(None, store) == before
+
+    def test_a_packed_object_that_went_is_put_again(self, shipped, store):
+        """
+        What was in the way and is gone by the time it is looked at isn't in the way.
+        """
+        key = next(store.list("system/")).key
+        stored_as(store, key, b"rubbish")
+
+        class Vanishing(MemoryStore):
+            def head(self, name):
+                if name == f"{key}.zst" and self.get(name) == b"rubbish":
+                    self.delete(name)
+                return super().head(name)
+
+        vanishing = Vanishing()
+        vanishing._objects = store._objects
+
+        done = pack(None, vanishing)
+
+        assert done.failed == ()
+        assert store.head(key) is None
+        assert store.get(f"{key}.zst") != b"rubbish"
+
+    def test_a_key_that_is_never_settled_is_a_failure(self, shipped, store):
+        """
+        It doesn't try for ever, and the plain object stays.
+        """
+
+        class Restless(MemoryStore):
+            def put(self, put):
+                raise ObjectExistsError("there is one", code="PreconditionFailed", status=412)
+
+        restless = Restless()
+        restless._objects = store._objects
+        before = list(store.list())
+
+        done = pack(None, restless)
+
+        assert {failure.problem.partition(" ")[2] for failure in done.failed} == {"keeps changing; it is packed again next time"}
+        assert list(store.list()) == before
 
     def test_several_at_once(self, shipped, store):
         """

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -287,6 +289,49 @@ class TestCatalog:
         assert len(told) == 1
         assert "hourly" in told[0]
         assert (before, pause, keys(store)) == ({OLD, YOUNG}, 3_600.0, {YOUNG})
+
+    def test_the_lease_is_renewed(self, root, store, clock):
+        """
+        Whoever looks through a large bucket keeps the lease all the time.
+        """
+        path = root / ".tierlog" / "catalog.sqlite"
+        owners = []
+
+        class Slow(Store):
+            def list(self, prefix="", *, after=""):
+                with closing(sqlite3.connect(path)) as database, database:
+                    owners.append(database.execute("SELECT owner FROM tierlog_jobs").fetchone()[0])
+                    database.execute("UPDATE tierlog_jobs SET owner = NULL")
+                clock.advance(121.0)
+                return super().list(prefix, after=after)
+
+        slow = Slow(clock=clock.time_ns)
+        fill(slow)
+        task(root, slow, clock).run()
+
+        assert owners[0] is not None
+        assert owners[0] in owners[2:]
+
+    def test_what_is_wrong_is_said(self, root, store, clock, reports):
+        """
+        The first problem, how many more there are, and what the clock has spared.
+        """
+
+        class Stubborn(Store):
+            def delete(self, key):
+                raise StoreError("no", code="AccessDenied", status=403)
+
+        stubborn = Stubborn(clock=clock.time_ns)
+        fill(stubborn)
+        for day in ("2026-01-06", "2026-02-01"):
+            other = remote_key(Place("system", day, None, "web", "0" * 26))
+            stubborn.put(Put(other, b"x", 1, hashlib.md5(b"x").hexdigest(), {}))
+        clock.advance(7 * 86_400)
+
+        task(root, stubborn, clock, reports).run()
+
+        assert reports[0] == f"retention: {OLD}: no (1 more)"
+        assert "this machine's clock may be ahead" in reports[1]
 
 
 class TestRoot:

@@ -259,6 +259,15 @@ class TestLocal:
         assert cleaned.amount("deleted", side="local", tier=tier) == (1, young.stat().st_size)
         assert cleaned.amount("kept", side="local", tier=tier) == (1, young.stat().st_size)
 
+    def test_a_root_without_a_journal(self, root, clock):
+        """
+        A root whose folder of open segments isn't there is cleaned up as well.
+        """
+        (root / ".tierlog" / "open").rmdir()
+        write(root, place())
+
+        assert clean(root, None, clock).amount("deleted").segments == 1
+
     def test_the_one_file_of_a_build_goes_too(self, root, clock):
         """
         A build's file that nobody claimed is a finished segment.
@@ -464,23 +473,39 @@ class TestLocal:
 
         assert path.exists()
 
-    def test_what_cannot_be_deleted_is_told(self, root, clock):
+    @pytest.mark.parametrize(
+        ("folder", "mode", "problem"),
+        [
+            (".", 0o311, ".: Permission denied"),
+            ("system", 0o000, "system: Permission denied"),
+            (".tierlog", 0o555, f"{local_path(place())}: Permission denied"),
+            (f"system/{OLD}", 0o555, f"{local_path(place())}: Permission denied"),
+        ],
+    )
+    def test_what_cannot_be_deleted_is_told(self, root, clock, folder, mode, problem):
         """
-        One file that can't be is one problem, and the others go.
+        Each folder and file that we aren't let is a problem, and no reason to stop.
         """
-        write(root, place(number="1"))
+        write(root, place())
+        (root / "lifecycle").mkdir()
+        for path in (root, *root.rglob("*")):
+            path.chmod(0o777 if path.is_dir() else 0o666)
+        (root / folder).chmod(mode)
         program = """
-            import sys, os
+            import os, sys
             from pathlib import Path
             from tierlog.retention import cleanup
-            os.unlink = lambda *a, **k: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
-            cleaned = cleanup(Path(sys.argv[1]), None, retention="30d", clock=lambda: int(sys.argv[2]))
+            if os.geteuid() == 0:
+                os.setuid(65534)  # root is let do anything
+            cleaned = cleanup(Path("."), None, retention="30d", clock=lambda: int(sys.argv[1]))
             print(cleaned.problem_count, *cleaned.problems)
         """
 
-        ended = run(program, root, clock.time_ns())
+        ended = run(program, clock.time_ns(), cwd=root)
+        (root / folder).chmod(0o777)
 
-        assert ended.out == f"1 {local_path(place(number='1'))}: Permission denied\n"
+        assert ended.out == f"1 {problem}\n"
+        assert files(root) == {local_path(place())}
 
     def test_killed_and_run_again(self, root, clock):
         """

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from tierlog.errors import ConfigError
+from tierlog.errors import ConfigError, MissingExtraError
 from tierlog.options import check_names
 from tierlog.sinks import MemorySink, StreamSink, TeeSink
 from tierlog.typing import Sink
@@ -67,19 +67,17 @@ def _registered(kind: object, setting: str) -> Callable[..., Any]:
         from tierlog.segments import SegmentSink  # noqa: PLC0415 -- not for those who write to a stream
 
         return SegmentSink
-    if kind == "r2":
-        from tierlog.r2 import R2Sink  # noqa: PLC0415 -- an extra: only on demand
-
-        return R2Sink
     if kind in _OWN:
         return _OWN[str(kind)]
-    from importlib.metadata import entry_points  # noqa: PLC0415 -- 20 ms, and only for others' sinks
+    from importlib.metadata import entry_points  # noqa: PLC0415 -- 20 ms, and only for sinks of extras and of others
 
     found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if kind not in found:
-        raise ConfigError.unknown(setting, f"there's no sink {kind!r}", {"segments", "r2", *_OWN, *found}, given=str(kind))
+        raise ConfigError.unknown(setting, f"there's no sink {kind!r}", {"segments", *_OWN, *found}, given=str(kind))
     try:
         loaded: Callable[..., Any] = found[str(kind)].load()
+    except MissingExtraError:
+        raise
     except Exception as e:
         raise ConfigError(setting, f"{found[str(kind)].value} can't be loaded: {e}") from e
     return loaded

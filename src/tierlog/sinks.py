@@ -202,7 +202,7 @@ class TeeSink:
         """
         total: dict[str, Any] = {}
         for sink in self.sinks:
-            counters = getattr(sink, "stats", dict)()
+            counters: Mapping[str, Any] = getattr(sink, "stats", dict)()
             for name in _SHIPPING.intersection(counters):
                 total[name] = total.get(name, 0) + counters[name]
             for name in _LAST.intersection(counters):

@@ -15,7 +15,9 @@ from bucket import objects
 from children import finish, run, start
 from conftest import ULID
 from tierlog.catalog import Catalog, Entry, sqlite_url
+from tierlog.errors import ConfigError
 from tierlog.facts import facts_of
+from tierlog.handler import TierHandler
 from tierlog.layout import Place, remote_key
 from tierlog.r2 import R2Store
 from tierlog.retention import cleanup
@@ -144,3 +146,43 @@ def test_of_many_processes_one_does_it(filled, r2, root):
     assert sorted(int(one.out) for one in ended) == [0, 0, 0, 12]
     assert set(objects(r2)) == {remote_key(place(YOUNG, 0))}
     assert set(states(filled)) == {"expired"}
+
+
+class TestSink:
+    """
+    The sink that has its retention from its options.
+    """
+
+    def test_it_deletes_what_is_old(self, filled, r2, root):
+        """
+        The task that it runs daily cleans up its bucket, and tells its catalog.
+        """
+        handler = TierHandler(sink={"type": "r2", "root": str(root), "clock": lambda: NOW, **r2}, instance_name="web")
+        daily = next(task for task in handler.pipeline.sink._upkeep._tasks if task.name == "retention")
+
+        daily.run()
+        handler.close()
+
+        assert remote_key(place(YOUNG, 0)) in objects(r2)
+        assert set(states(filled)) == {"expired"}
+
+    def test_none_is_no_retention(self, r2, root):
+        """
+        Without one, there's nothing to be done daily.
+        """
+        handler = TierHandler(sink={"type": "r2", "root": str(root), "retention": None, **r2}, instance_name="web")
+        handler.close()
+
+        assert [task.name for task in handler.pipeline.sink._upkeep._tasks] == []
+
+    @pytest.mark.parametrize(
+        ("option", "setting"), [({"retention": {"biuld": "1d"}}, "sink.retention.biuld"), ({"hold": "a/b"}, "sink.hold")]
+    )
+    def test_what_cannot_work_is_told_at_once(self, r2, root, option, setting):
+        """
+        A wrong option is an error where it is given.
+        """
+        with pytest.raises(ConfigError) as e:
+            TierHandler(sink={"type": "r2", "root": str(root), **r2, **option}, instance_name="web")
+
+        assert e.value.setting == setting

@@ -30,6 +30,7 @@ _SETTINGS = {
     "shared_buffers": "16MB",
 }
 _STARTS = 100
+_ACCESS = "local guarded all scram-sha-256\nlocal all all trust\n"  # the database "guarded" wants a password
 
 # Ends the server when the tests' process has ended, however it did: its end of the pipe closes then.
 _KEEPER = """
@@ -68,13 +69,22 @@ class Postgres:
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
         if self._as:
             shutil.chown(self.folder, _NOBODY)
-        self._keeper = subprocess.Popen([sys.executable, "-c", _KEEPER, str(self.folder)], stdin=subprocess.PIPE, start_new_session=True)
+        self._keeper = subprocess.Popen(
+            [sys.executable, "-c", _KEEPER, str(self.folder)], stdin=subprocess.PIPE, start_new_session=True
+        )
         try:
             self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+            (self.folder / "data" / "pg_hba.conf").write_text(_ACCESS)
             self.start()
         except BaseException:
             self.close()
             raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
 
     def url(self, database="postgres"):
         """
@@ -103,7 +113,9 @@ class Postgres:
         Kill it with all its processes, and wait until it is dead.
         """
         pid = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
-        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False).stdout.split()
+        children = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+        ).stdout.split()
         for one in (pid, *map(int, children)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(one, signal.SIGKILL)
@@ -129,7 +141,15 @@ class Postgres:
 
     def _run(self, tool, *arguments):
         command = [str(self._bin / tool), "-D", f"{self.folder}/data", *arguments]
-        subprocess.run(command, check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._as)
+        subprocess.run(
+            command,
+            check=True,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **self._as,
+        )
 
 
 def _is_alive(pid):

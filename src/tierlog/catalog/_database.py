@@ -1,9 +1,10 @@
 """
 A database that several threads and processes work on, some of which fork or are killed.
 
-SQLite must not be carried over a fork: locks would be lost that the child believes
-to have, and the file could be damaged. So its one connection is used by one thread
-at a time, and no connection is open while the process forks.
+SQLite must not be carried over a fork: the child would believe to have locks that are
+its parent's alone, and could damage the file. So its one connection is used by one
+thread at a time, and is closed before the process forks. Those to PostgreSQL are only
+left alone by the child.
 """
 
 from __future__ import annotations
@@ -71,6 +72,13 @@ class Database:
         self.read(lambda _: None)
         _fork.watch(self)
 
+    @property
+    def is_sqlite(self) -> bool:
+        """
+        Whether it is a file.
+        """
+        return self.where.path is not None
+
     def read(self, work: Callable[[Connection], _T]) -> _T:
         """
         Return what *work* returns, which only reads.
@@ -101,7 +109,7 @@ class Database:
 
     def fork_lock(self) -> _fork.Lock:
         """
-        Return the lock to be held during a fork; whoever takes it closes the connections.
+        Return the lock to be held during a fork; whoever takes it closes SQLite's connection.
         """
         return _ForkLock(self._lock, self)
 
@@ -109,15 +117,11 @@ class Database:
         """
         Begin anew.
         """
-        self._was_busy = self._was_busy or (self._is_sqlite and self._engine is not None)
+        self._was_busy = self._was_busy or (self.is_sqlite and self._engine is not None)
         _inherited.append(self._engine)
         self._lock = threading.RLock()
         self._engine = None
         self._file = None
-
-    @property
-    def _is_sqlite(self) -> bool:
-        return self.where.path is not None
 
     def _run(self, work: Callable[[Connection], _T], *, is_write: bool) -> _T:
         deadline = time.monotonic() + self._patience
@@ -130,13 +134,13 @@ class Database:
             time.sleep(_PAUSE)
 
     def _once(self, work: Callable[[Connection], _T], *, is_write: bool) -> _T:
-        guard: AbstractContextManager[Any] = self._lock if self._is_sqlite else nullcontext()
+        guard: AbstractContextManager[Any] = self._lock if self.is_sqlite else nullcontext()
         with guard, self._ready().connect() as connection:
             return self._in_transaction(connection, work, is_write=is_write)
 
     def _in_transaction(self, connection: Connection, work: Callable[[Connection], _T], *, is_write: bool) -> _T:
         with connection.begin():
-            if is_write and self._is_sqlite:
+            if is_write and self.is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             elif is_write:
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(self._patience * 1000)}")
@@ -207,11 +211,11 @@ class Database:
         if _code(cause) in _BUSY or getattr(cause, "sqlstate", "") == "55P03":
             problem = f"is locked by another process for more than {self._patience:g} s; try again, or end what holds it"
             return CatalogError(self.where.shown, problem)
-        what = "its folder is there and can be written" if self._is_sqlite else "the database runs and lets you in"
+        what = "its folder is there and can be written" if self.is_sqlite else "the database runs and lets you in"
         return CatalogError(self.where.shown, f"can't be used ({text}); logs are safe, see that {what}")
 
     def _is_damage(self, cause: object, text: str) -> bool:
-        return self._is_sqlite and (_code(cause) in _DAMAGED or text.startswith(("no such table", "no such column")))
+        return self.is_sqlite and (_code(cause) in _DAMAGED or text.startswith(("no such table", "no such column")))
 
 
 _inherited: list[Engine | None] = []
@@ -220,7 +224,7 @@ _inherited: list[Engine | None] = []
 
 class _ForkLock:
     """
-    A database's lock, with which it has no connection open.
+    A database's lock; while it is held, no connection to SQLite is open.
     """
 
     def __init__(self, lock: threading.RLock, database: Database) -> None:
@@ -230,7 +234,8 @@ class _ForkLock:
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: FBT001, FBT002 -- the stdlib's
         if not self._lock.acquire(blocking, timeout):
             return False
-        self._database.close()
+        if self._database.is_sqlite:
+            self._database.close()
         return True
 
     def release(self) -> None:

@@ -241,8 +241,7 @@ def _facts(file: BinaryIO, packing: str | None, sha256: str) -> tuple[Facts, tup
         if packing != "zst":
             return facts, ()
         file.seek(0)
-        frames = frame_sizes(file, packing)
-    return facts, frames if len(frames) == len(facts.blocks) else ()
+        return facts, frame_sizes(file, packing)
 
 
 def _seekable(body: BinaryIO, packing: str | None) -> BinaryIO:

@@ -11,11 +11,16 @@ from collections.abc import Sequence
 import click
 
 from tierlog._version import __version__
+from tierlog.cli._catalog import catalog
+from tierlog.cli._cleanup import cleanup
+from tierlog.cli._compact import compact
 from tierlog.cli._demo import demo
 from tierlog.cli._errors import WrongUse
+from tierlog.cli._r2 import r2
 from tierlog.cli._redact import redact
 from tierlog.cli._ship import recover, ship
 from tierlog.cli._stats import stats
+from tierlog.cli._verify import verify
 from tierlog.errors import ConfigError, TierlogError
 
 
@@ -42,7 +47,7 @@ def app(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (demo, recover, redact, ship, stats):
+for command in (catalog, cleanup, compact, demo, r2, recover, redact, ship, stats, verify):
     app.add_command(command)
 
 

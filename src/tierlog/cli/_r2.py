@@ -23,11 +23,14 @@ __all__ = ["r2", "rules"]
 _DAY = 86_400
 
 
-@click.group()
-def r2() -> None:
+@click.group(invoke_without_command=True)
+@click.pass_context
+def r2(context: click.Context) -> None:
     """
     What is to be done with the bucket itself.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @r2.command()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
-from rich.table import Table
+from rich.console import Console
 
 from tierlog.cli._output import bar, number, print_json
 from tierlog.cli._retention_options import kept, retention_option
@@ -131,25 +131,25 @@ def _show(verified: Verified) -> None:
         f"in {verified.seconds:.1f} s"
     )
     _list(console, verified.counts, verified.findings, "bold red")
-    _list(console, verified.information_counts, [], "dim")
+    if verified.information_counts:
+        console.print("no fault:", style="dim")
+        _list(console, verified.information_counts, [], "dim")
     if verified.is_clean:
         console.print("nothing is missing, doubled or changed", style="bold green")
     else:
         console.print(number(sum(verified.counts.values()), "finding"), style="bold red")
 
 
-def _list(console: Any, counts: dict[str, int], findings: list[Finding], style: str) -> None:
-    if not counts:
-        return
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(justify="right")
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
+def _list(console: Console, counts: dict[str, int], findings: list[Finding], style: str) -> None:
     for kind, count in sorted(counts.items()):
+        console.print(log_text(f"{_grouped(count):>7} {kind}"), style=style)
         shown = [one for one in findings if one.kind == kind][:_SHOWN]
-        table.add_row(f"{count:,}".replace(",", " "), log_text(kind), "", style=style)
         for one in shown:
-            table.add_row("", "", log_text(one.detail[:_MAX_CHARS]))
+            # In one line, however long, so that a path can be copied and found by grep.
+            console.print(log_text(f"        {one.detail[:_MAX_CHARS]}"), soft_wrap=True)
         if findings and count > len(shown):
-            table.add_row("", "", f"and {count - len(shown):,} more; --json lists them".replace(",", " "))
-    console.print(table)
+            console.print(f"        and {_grouped(count - len(shown))} more; --json lists them")
+
+
+def _grouped(count: int) -> str:
+    return f"{count:,}".replace(",", " ")

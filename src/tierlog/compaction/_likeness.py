@@ -47,7 +47,7 @@ def likeness(packed: BinaryIO, packing: str, plain: BinaryIO) -> Likeness:
     """
     is_alike = True
     try:
-        with open_plain(packed, packing) as unpacked:
+        with packed, open_plain(packed, packing) as unpacked:
             while block := unpacked.read(_BLOCK):  # to the end: what is damaged may differ before that shows
                 is_alike = is_alike and plain.read(len(block)) == block
     except UnpackingError:

@@ -74,6 +74,7 @@ def _entry(make: Callable[..., Any], shipped: Shipped) -> Any:
         etag=shipped.etag,
         prev_sha256=sealed.prev_sha256,
         facts=sealed.facts,
+        frames=shipped.frames,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from tierlog._platform import OPEN_READ, lock_exclusive, unlock
@@ -25,6 +26,7 @@ from tierlog.shipping import destination
 __all__ = ["LocalSide", "newest_local"]
 
 _OPEN_FOLDER = OPEN_READ | getattr(os, "O_DIRECTORY", 0)  # OPEN_READ follows no link
+_OPEN_ROOT = _OPEN_FOLDER & ~getattr(os, "O_NOFOLLOW", 0)  # where the root is, is its owner's choice
 _OPEN_FILE = OPEN_READ | getattr(os, "O_NONBLOCK", 0)  # what has become a pipe meanwhile must not keep us
 _FOLDERS = ("system", "builds", "deploys", "projects", "lifecycle")
 _ANY_NAME = f"a-{'0' * 26}{SUFFIX}"
@@ -35,11 +37,11 @@ def newest_local(root: Path) -> int | None:
     Return when a segment below *root* was last written or finished, **milliseconds**
     since the epoch; None if there's none.
     """
-    times = [one.modified for one in finished(root)]
-    try:
+    times: list[float] = []
+    with suppress(OSError):  # where we aren't let, nothing is deleted either
         times.append((root / ".tierlog" / "open").stat().st_mtime)  # it changes with each segment begun
-    except OSError:
-        pass
+    with suppress(OSError):
+        times.extend(one.modified for one in finished(root))
     return int(max(times) * 1000) if times else None
 
 
@@ -68,7 +70,7 @@ class LocalSide:
         Delete what is old.
         """
         try:
-            root = os.open(self._root.resolve(), _OPEN_FOLDER)  # the root itself may be a link
+            root = os.open(self._root, _OPEN_ROOT)
         except OSError as e:
             self._failed(str(self._root), e)
             return
@@ -87,7 +89,10 @@ class LocalSide:
             self._failed(path, e)
             return
         try:
-            self._entries(folder, path)
+            for entry in sorted(os.listdir(folder)):
+                self._entry(folder, entry, f"{path}/{entry}")
+        except OSError as e:
+            self._failed(path, e)
         finally:
             os.close(folder)
         place = _inside(path)
@@ -97,20 +102,18 @@ class LocalSide:
             except OSError:  # it isn't empty
                 return
 
-    def _entries(self, folder: int, path: str) -> None:
-        for name in sorted(os.listdir(folder)):
-            below = f"{path}/{name}"
-            try:
-                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                if stat.S_ISDIR(status.st_mode) and _inside(below) is not None:
-                    self._folder(folder, name, below)
-                elif stat.S_ISREG(status.st_mode) and (place := parse_local(below)) is not None:
-                    self._job.cleaned.add("local", place.tier, self._fate(folder, name, below, place), status.st_size)
-                    self._job.look()
-            except FileNotFoundError:  # shipped or claimed meanwhile
-                continue
-            except OSError as e:
-                self._failed(below, e)
+    def _entry(self, folder: int, name: str, path: str) -> None:
+        try:
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode) and _inside(path) is not None:
+                self._folder(folder, name, path)
+            elif stat.S_ISREG(status.st_mode) and (place := parse_local(path)) is not None:
+                self._job.cleaned.add("local", place.tier, self._fate(folder, name, path, place), status.st_size)
+                self._job.look()
+        except FileNotFoundError:  # shipped or claimed meanwhile
+            return
+        except OSError as e:
+            self._failed(path, e)
 
     def _fate(self, folder: int, name: str, path: str, place: Place) -> str:
         if place in self._open:
@@ -120,21 +123,28 @@ class LocalSide:
         if not self._limits.is_old(place.tier, place.day):
             return "kept"
         fd = os.open(name, _OPEN_FILE, dir_fd=folder)
-        with open(fd, "rb") as file:
-            if not (lock_exclusive(fd) and self._is_finished(fd, folder, name, place)):
+        try:
+            if not lock_exclusive(fd):
                 return "kept"
             try:
-                if self._is_held(fd, place):
-                    return "held"
-                if not self._job.is_dry:
-                    self._delete(folder, name, path, place)
-                return "deleted"
+                return self._fate_of_locked(fd, folder, name, path, place)
             finally:
-                unlock(file.fileno())
+                unlock(fd)
+        finally:
+            os.close(fd)
 
-    def _is_finished(self, fd: int, folder: int, name: str, place: Place) -> bool:
+    def _fate_of_locked(self, fd: int, folder: int, name: str, path: str, place: Place) -> str:
         now = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        return stat.S_ISREG(now.st_mode) and os.path.samestat(os.fstat(fd), now) and not self._journal.has(place)
+        if not (stat.S_ISREG(now.st_mode) and os.path.samestat(os.fstat(fd), now)) or self._journal.has(place):
+            return "kept"
+        if self._is_held(fd, place):
+            return "held"
+        if not self._job.is_dry:
+            # In this order each step may be repeated, whenever the process dies.
+            note_gone(self._root, day_end_ms(place.day or "") or 0)
+            self._job.catalog.expire([path])
+            os.unlink(name, dir_fd=folder)
+        return "deleted"
 
     def _is_held(self, fd: int, place: Place) -> bool:
         if not self._job.hold:
@@ -147,12 +157,6 @@ class LocalSide:
         except Exception:  # noqa: BLE001 -- whatever an unpacker raises: nobody can tell
             projects = None
         return self._job.hold.holds(projects)
-
-    def _delete(self, folder: int, name: str, path: str, place: Place) -> None:
-        # In this order each step may be repeated, whenever the process dies.
-        note_gone(self._root, day_end_ms(place.day or "") or 0)
-        self._job.catalog.expire([path])
-        os.unlink(name, dir_fd=folder)
 
     def _failed(self, path: str, error: OSError) -> None:
         self._job.cleaned.fail(f"{path}: {error.strerror or error}")

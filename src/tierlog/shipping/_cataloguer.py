@@ -86,10 +86,18 @@ class Cataloguer:
 
     def drain(self, timeout: float) -> bool:
         """
-        Wait, at most *timeout* **seconds**, until all is entered; tell whether it is.
+        Wait, at most *timeout* **seconds**, until all is entered, or isn't by its only
+        attempt where no thread runs any more; tell whether it is.
         """
+        if self._write is None:
+            return True
         with self._changed:
-            return self._changed.wait_for(lambda: self._thread is None or not (self._waiting or self._has_more), timeout)
+            self._changed.wait_for(lambda: self._thread is None or not (self._waiting or self._has_more), timeout)
+            is_left = self._thread is None and bool(self._waiting)
+        if is_left:
+            with muted():
+                self._try_some()
+        return not self._waiting
 
     @property
     def last_error(self) -> str | None:
@@ -123,16 +131,20 @@ class Cataloguer:
         failures = 0
         with muted():
             while self._has_work(is_failing=failures > 0):
-                try:
-                    self._do_some()
-                except Exception as e:  # noqa: BLE001 -- the catalog is no reason to stop
-                    failures += 1
-                    self._last_error = str(e)
-                    report("catalog", f"{e}; segments are shipped without it, and entered later")
+                failures = 0 if self._try_some() else failures + 1
+                if failures:
                     with self._changed:
                         self._changed.wait_for(lambda: self._is_closing, self._backoff.pause(failures) + _LEAST_PAUSE)
-                else:
-                    failures, self._last_error = 0, None
+
+    def _try_some(self) -> bool:
+        try:
+            self._do_some()
+        except Exception as e:  # noqa: BLE001 -- the catalog is no reason to stop
+            self._last_error = str(e)
+            report("catalog", f"{e}; segments are shipped without it, and entered later")
+            return False
+        self._last_error = None
+        return True
 
     def _has_work(self, *, is_failing: bool) -> bool:
         """

@@ -90,12 +90,16 @@ class Shipped(NamedTuple):
         etag: The object's.
 
         stored_bytes: Bytes of the object.
+
+        frames: Bytes of each of its frames, which each hold a block; empty if it
+            has none.
     """
 
     sealed: Sealed
     key: str
     etag: str
     stored_bytes: int
+    frames: tuple[int, ...] = ()
 
 
 class _Book:
@@ -126,7 +130,8 @@ class _Book:
                 self.head = one.sha256
             case "shipped" if path in self.sealed:
                 one = self.sealed.pop(path)
-                self.shipped[path] = Shipped(one, str(entry["key"]), str(entry["etag"]), int(entry["bytes"]))
+                frames = tuple(int(size) for size in entry.get("frames", ()))
+                self.shipped[path] = Shipped(one, str(entry["key"]), str(entry["etag"]), int(entry["bytes"]), frames)
             case "done":
                 self.sealed.pop(path, None)
                 self.shipped.pop(path, None)
@@ -180,7 +185,7 @@ class Ledger:
         """
         entry = {"event": "shipped", "path": shipped.sealed.path, "key": shipped.key}
         with self._opened(shipped.sealed.instance) as (_, file):
-            file.append({**entry, "etag": shipped.etag, "bytes": shipped.stored_bytes})
+            file.append({**entry, "etag": shipped.etag, "bytes": shipped.stored_bytes, "frames": shipped.frames})
 
     def finish(self, sealed: Sealed) -> None:
         """

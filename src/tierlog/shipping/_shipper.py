@@ -70,6 +70,8 @@ class Shipper:
 
         after: Called, on a thread of its own business, with each segment shipped.
 
+        ended: Called when, after :meth:`close`, the last of the threads ends.
+
         connections: How many segments are shipped at once.
 
         backoff: How long to wait after failures.
@@ -92,6 +94,7 @@ class Shipper:
         uploader: Uploader,
         *,
         after: Callable[[Uploaded], None],
+        ended: Callable[[], None],
         connections: int,
         backoff: Backoff,
         rescan: float,
@@ -100,6 +103,7 @@ class Shipper:
     ) -> None:
         self._uploader = uploader
         self._after = after
+        self._ended = ended
         self._connections = connections
         self._backoff = backoff
         self._rescan = rescan
@@ -137,6 +141,7 @@ class Shipper:
                 except RuntimeError:  # the interpreter is ending: drain() does it
                     return
                 self._threads.append(thread)
+                self._working += 1
 
     def close(self) -> None:
         """
@@ -183,8 +188,7 @@ class Shipper:
         self._uploader.ledger.tidy(self._clock() / _NS - _LEDGER_AGE)
         found = []
         for one in finished(self._uploader.root):
-            if one.place.packing is None:
-                found.append(one)
+            found.append(one)
             if len(found) >= _MOST_SCANNED:
                 break
         with self._changed:
@@ -260,6 +264,7 @@ class Shipper:
         self._queue = Queue(self._backoff)
         self._inbox: deque[tuple[Place, int]] = deque()
         self._threads: list[threading.Thread] = []
+        self._working = 0
         self._scan_due = float("inf")
         self._is_scanning = False
         self.attempts: deque[Attempt] = deque(maxlen=_MOST_ATTEMPTS)
@@ -282,8 +287,13 @@ class Shipper:
             while True:
                 place = self._next(is_first=number == 0)
                 if place is None:
-                    return
+                    break
                 self._ship(place)
+        with self._changed:
+            self._working -= 1
+            is_last = not self._working
+        if is_last:
+            self._ended()
 
     def _next(self, *, is_first: bool) -> Place | None:
         """
@@ -347,10 +357,12 @@ class Shipper:
             is_news = uploaded is not None and was_failing and self._last_report is not None
             if is_news:
                 self._last_report = None
+            is_first = uploaded is not None and self._shipped == 1
             waiting = len(self._queue)
             self._changed.notify_all()
-        if is_news:
+        if is_first or is_news:  # the trouble may be one that another process has noted
             note_trouble(self._uploader.root, None)
+        if is_news:
             report("shipping again", f"shipping to {self._uploader.store.name} works again; {waiting} segments wait")
 
     def _failing(self, place: Place, began: float, problem: str, code: str, *, is_store: bool) -> None:

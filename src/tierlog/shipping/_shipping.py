@@ -76,6 +76,7 @@ class Shipping:
         self._shipper = Shipper(
             self.uploader,
             after=self._cataloguer.add,
+            ended=self._cataloguer.close,
             connections=connections,
             backoff=backoff,
             rescan=_RESCAN,
@@ -121,7 +122,6 @@ class Shipping:
         Let the threads end when nothing is left to do. It waits for nothing.
         """
         self._shipper.close()
-        self._cataloguer.close()
 
     def drain(self, timeout: float, *, progress: Callable[[int, int], None] | None = None) -> bool:
         """

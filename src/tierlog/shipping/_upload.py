@@ -49,6 +49,30 @@ class Uploaded(NamedTuple):
     was_there: bool
 
 
+class _Body(NamedTuple):
+    content: bytes | BinaryIO
+    md5: str
+    size: int
+    frames: tuple[int, ...]
+
+
+def _facts(file: BinaryIO, packing: str | None) -> Facts:
+    if packing is None:
+        return facts_of(file)
+    from tierlog.packing import open_plain  # noqa: PLC0415 -- most ship what they have written
+
+    with open(os.dup(file.fileno()), "rb") as again, open_plain(again, packing) as plain:
+        return facts_of(plain)
+
+
+def _as_it_is(file: BinaryIO) -> _Body:
+    """
+    Return what is sent of a segment that was compressed before it is shipped.
+    """
+    content = file.read()
+    return _Body(content, hashlib.md5(content, usedforsecurity=False).hexdigest(), len(content), ())
+
+
 class Uploader:
     """
     Moves segments of one root to a store. Safe to share between threads.
@@ -135,12 +159,12 @@ class Uploader:
             return None
         if place.instance is None:
             place = part_of(place, lines[: lines.index(b"\n") + 1])
-        body, md5, size = self._packed(io.BytesIO(lines), len(lines), hashlib.md5(lines, usedforsecurity=False).hexdigest())
+        body = self._packed(io.BytesIO(lines), len(lines), hashlib.md5(lines, usedforsecurity=False).hexdigest())
         put = Put(
             remote_key(place._replace(packing=self._packing)),
-            body,
-            size,
-            md5,
+            body.content,
+            body.size,
+            body.md5,
             object_metadata(place, facts_of(io.BytesIO(lines)), "", is_open=True),
             replaces,
             _CONTENT_TYPES[self._packing],
@@ -149,8 +173,8 @@ class Uploader:
             return self.store.put(put)
         except ObjectExistsError:
             there = self.store.head(put.key)
-            if there is None or there.etag == md5:
-                return md5 if there else None
+            if there is None or there.etag == body.md5:
+                return body.md5 if there else None
             if there.metadata.get("state") != "open" or int(there.metadata.get("size", "0")) > len(lines):
                 return None
             return self.store.put(put._replace(replaces=there.etag))
@@ -165,16 +189,15 @@ class Uploader:
         sealed = self.ledger.find(place)
         if sealed is None:
             sync_data(file.fileno())
-            sealed = self.ledger.seal(place, facts_of(file))
+            sealed = self.ledger.seal(place, _facts(file, place.packing))
         file.seek(0)
-        body, md5, size = self._packed(file, sealed.facts.size, sealed.facts.md5)
-        put = Put(
-            "", body, size, md5, object_metadata(place, sealed.facts, sealed.prev_sha256), None, _CONTENT_TYPES[self._packing]
-        )
+        body = self._packed(file, sealed.facts.size, sealed.facts.md5) if place.packing is None else _as_it_is(file)
+        metadata = object_metadata(place, sealed.facts, sealed.prev_sha256)
+        put = Put("", body.content, body.size, body.md5, metadata, None, _CONTENT_TYPES[place.packing or self._packing])
         for key in self._keys(place):
             etag, was_there = self._stored(put._replace(key=key), sealed)
             if etag is not None:
-                shipped = Shipped(sealed, key, etag, size)
+                shipped = Shipped(sealed, key, etag, body.size, body.frames)
                 self.ledger.ship(shipped)
                 path.unlink()
                 return Uploaded(shipped, was_there)
@@ -185,7 +208,7 @@ class Uploader:
         )
 
     def _keys(self, place: Place) -> Iterator[str]:
-        packed = place._replace(packing=self._packing)
+        packed = place._replace(packing=place.packing or self._packing)
         if not place.is_part:
             yield remote_key(packed)
             return
@@ -239,18 +262,18 @@ class Uploader:
             return there.etag
         raise StoreError(f"{put.key}: what is stored isn't what was sent; it stays on the disk", code="Unverified")
 
-    def _packed(self, file: BinaryIO, size: int, md5: str) -> tuple[bytes | BinaryIO, str, int]:
+    def _packed(self, file: BinaryIO, size: int, md5: str) -> _Body:
         """
-        Return the body of the object, its MD5 and its bytes.
+        Return what is sent of *file*, of which *size* and *md5* are known.
         """
-        if self._packing is not None:
-            from tierlog.packing import pack_file  # noqa: PLC0415 -- most ship what they have written
+        if self._packing is None:
+            return _Body(file.read() if size <= _IN_MEMORY_BYTES else file, md5, size, ())
+        from tierlog.packing import pack_file  # noqa: PLC0415 -- most ship what they have written
 
-            packed = io.BytesIO()
-            pack_file(file, packed, self._packing)
-            body = packed.getvalue()
-            return body, hashlib.md5(body, usedforsecurity=False).hexdigest(), len(body)
-        return (file.read() if size <= _IN_MEMORY_BYTES else file), md5, size
+        packed = io.BytesIO()
+        frames = pack_file(file, packed, self._packing)
+        content = packed.getvalue()
+        return _Body(content, hashlib.md5(content, usedforsecurity=False).hexdigest(), len(content), frames)
 
     @staticmethod
     def _lines_so_far(path: Path) -> bytes:

@@ -1,0 +1,279 @@
+"""
+What shipping costs: against a bare loop of ``put_object``, and for those who log.
+
+Needs the R2 simulator, which is installed on the first run (``tests/servers``).
+``BENCH_SEGMENTS`` of ``BENCH_SEGMENT_MIB`` are shipped for the throughput, and
+``BENCH_BACKLOG`` of 16 MiB for the memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from tierlog.testing import event_line
+
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+from servers.faults import TcpFaults  # noqa: E402
+from servers.r2 import R2Simulator  # noqa: E402
+
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "31"))
+SEGMENTS = int(os.environ.get("BENCH_SEGMENTS", "16"))
+MIB = float(os.environ.get("BENCH_SEGMENT_MIB", "4"))
+BACKLOG = int(os.environ.get("BENCH_BACKLOG", "32"))
+CONNECTIONS = 4
+CALLS = 2_000
+
+
+def _lines(size: int) -> bytes:
+    """
+    Return about *size* bytes of records like those that programs log.
+    """
+    made, number = [], 0
+    while size > 0:
+        data = {"n": number, "name": "order", "ok": True}
+        line = event_line(number, msg=f"build step {number} finished in {number % 977} ms", project_id=None, data=data)[0]
+        made.append(line)
+        size -= len(line)
+        number += 1
+    return b"".join(made)
+
+
+def _spool(root: Path, count: int, size: int) -> list[Path]:
+    """
+    Make a root in which *count* finished segments wait.
+    """
+    (root / ".tierlog").mkdir(parents=True)
+    folder = root / "system" / "2026-11-20"
+    folder.mkdir(parents=True)
+    lines = _lines(size)
+    paths = [folder / f"web-{number:08d}-01J{number:023d}.ndjson" for number in range(count)]
+    for path in paths:
+        path.write_bytes(lines)
+    return paths
+
+
+_SHIP = """
+import json, sys, time
+from tierlog.r2 import ship
+options = json.loads(sys.argv[2])
+began = time.perf_counter()
+done = ship(sys.argv[1], timeout=600, **options)
+taken = time.perf_counter() - began
+assert not done.pending, done
+print(taken)
+"""
+
+_BARE = """
+import json, sys, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tierlog.r2._client import new_client
+options = json.loads(sys.argv[2])
+connections, bucket = options.pop("connections"), options.pop("bucket")
+paths = sorted(Path(sys.argv[1]).rglob("*.ndjson"))
+began = time.perf_counter()
+client = new_client(**options, region="auto", connect_timeout=5, read_timeout=30, connections=connections, attempts=1)
+put = lambda path: client.put_object(Bucket=bucket, Key="bare/" + path.name, Body=path.read_bytes())
+with ThreadPoolExecutor(connections) as pool:
+    list(pool.map(put, paths))
+print(time.perf_counter() - began)
+"""
+
+
+def _seconds(program: str, *arguments: object) -> float:
+    command = [sys.executable, "-c", dedent(program), *map(str, arguments)]
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+@pytest.mark.benchmark(group="throughput")
+def bench_throughput(benchmark, verdicts, tmp_path):
+    """
+    Shipping a spool, as a ratio to a bare loop of put_object over the same files.
+    """
+    ours, bare = [], []
+    with R2Simulator(tmp_path / "bucket") as simulator:
+
+        def one() -> None:
+            number = len(ours)
+            options = {**simulator.options, "connections": CONNECTIONS}
+            _spool(tmp_path / f"bare-{number}", SEGMENTS, int(MIB * 1_048_576))
+            bare.append(_seconds(_BARE, tmp_path / f"bare-{number}", json.dumps(options)))
+            _spool(tmp_path / f"ours-{number}", SEGMENTS, int(MIB * 1_048_576))
+            given = {**options, "prefix": f"ours-{number}", "catalog": None}
+            ours.append(_seconds(_SHIP, tmp_path / f"ours-{number}", json.dumps(given)))
+            for name in ("bare", "ours"):
+                shutil.rmtree(tmp_path / f"{name}-{number}")
+
+        benchmark.pedantic(one, rounds=min(5, ROUNDS), warmup_rounds=0)
+    ratio = statistics.median(ours) / statistics.median(bare)
+    megabytes = SEGMENTS * MIB * 1.048576
+    benchmark.extra_info.update(
+        ours_mb_s=round(megabytes / statistics.median(ours), 1), bare_mb_s=round(megabytes / statistics.median(bare), 1)
+    )
+
+    verdicts.add("time to ship / bare put_object", ratio, 1 / 0.9)
+
+
+_LOGGING = """
+import json, logging, sys, time
+from tierlog.handler import TierHandler
+handler = TierHandler(sink=json.loads(sys.argv[1]), instance_name="web")
+log = logging.Logger("app")
+log.addHandler(handler)
+print("ready", flush=True)
+for line in sys.stdin:
+    taken = []
+    for number in range(int(line)):
+        began = time.perf_counter_ns()
+        log.info("build step %s finished", number, extra={"data": {"n": number, "name": "order", "ok": True}})
+        taken.append(time.perf_counter_ns() - began)
+    taken.sort()
+    print(taken[len(taken) * 99 // 100], flush=True)
+"""
+
+
+class _Logging:
+    """
+    A process that logs on request, and says what the 99th percentile of a call was.
+    """
+
+    def __init__(self, sink: dict[str, object]) -> None:
+        command = [sys.executable, "-c", dedent(_LOGGING), json.dumps(sink)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert self._process.stdout.readline() == "ready\n"
+
+    def p99(self) -> int:
+        """
+        Return it, in **nanoseconds**.
+        """
+        self._process.stdin.write(f"{CALLS}\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def kill(self) -> None:
+        """
+        End it.
+        """
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.mark.parametrize("fault", ["hang:10", "refuse"])
+@pytest.mark.benchmark(group="p99 of one call")
+def bench_p99(benchmark, verdicts, tmp_path, fault):
+    """
+    The 99th percentile of a log call while the endpoint hangs or refuses, as a ratio to one without shipping.
+    """
+    rotation = {"max_bytes": 262_144}  # some segments in each slice are finished, and are to be shipped
+    with R2Simulator() as simulator, TcpFaults(simulator.address, lambda _: fault) as proxy:
+        options = {**simulator.options, "endpoint_url": simulator.at(proxy.url), "catalog": False, **rotation}
+        ships = _Logging({"type": "r2", "root": str(tmp_path / "ships"), **options})
+        stays = _Logging({"type": "segments", "root": str(tmp_path / "stays"), **rotation})
+        ours, theirs = [], []
+
+        def one() -> None:
+            theirs.append(stays.p99())
+            ours.append(ships.p99())
+
+        benchmark.pedantic(one, rounds=ROUNDS, warmup_rounds=2)
+        ships.kill()
+        stays.kill()
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    benchmark.extra_info.update(ours_us=statistics.median(ours) / 1000, stays_us=statistics.median(theirs) / 1000)
+
+    verdicts.add(f"p99, endpoint {fault.partition(':')[0]}s / no shipping", ratio, 1.2)
+
+
+_MEMORY = """
+import json, sys
+from pathlib import Path
+from tierlog.r2 import R2Sink
+
+def peak(name):
+    return next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name)) / 1024
+
+options = json.loads(sys.argv[2])
+idle = R2Sink(sys.argv[1] + "-idle", **options)
+idle.store.head("none")
+idle.close()
+before = peak("VmRSS")
+sink = R2Sink(sys.argv[1], **options)
+assert sink.drain(3600), sink.stats()
+print(peak("VmHWM") - before)
+"""
+
+
+class _Swallowing(BaseHTTPRequestHandler):
+    """
+    A store that keeps nothing, and says that it does.
+    """
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """
+        Say nothing.
+        """
+
+    def do_PUT(self) -> None:
+        """
+        Answer with the MD5 of what comes.
+        """
+        left, md5 = int(self.headers["Content-Length"]), hashlib.md5(usedforsecurity=False)
+        while left:
+            data = self.rfile.read(min(left, 1_048_576))
+            md5.update(data)
+            left -= len(data)
+        self.send_response_only(200)
+        self.send_header("ETag", f'"{md5.hexdigest()}"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_HEAD(self) -> None:
+        """
+        Have nothing.
+        """
+        self.send_response_only(404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+@pytest.mark.benchmark(group="memory")
+def bench_memory_of_a_backlog(benchmark, verdicts, tmp_path):
+    """
+    What a process that ships a backlog of 16 MiB segments needs above the idle one, in MiB.
+    """
+    _spool(tmp_path / "logs", BACKLOG, 16 * 1_048_576)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Swallowing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    keys = {"access_key_id": "x", "secret_access_key": "x"}
+    options = {"bucket": "bucket", "endpoint_url": f"http://127.0.0.1:{server.server_port}", "catalog": None, **keys}
+    found = []
+
+    def one() -> None:
+        found.append(_seconds(_MEMORY, tmp_path / "logs", json.dumps(options)))
+
+    began = time.perf_counter()
+    benchmark.pedantic(one, rounds=1)
+    server.shutdown()
+    benchmark.extra_info.update(mib=round(found[0], 1), seconds=round(time.perf_counter() - began, 1))
+
+    verdicts.add(f"MiB above idle, {BACKLOG} segments of 16 MiB", found[0], 150)

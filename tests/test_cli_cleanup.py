@@ -1,0 +1,357 @@
+"""
+``tierlog cleanup`` and ``tierlog r2 lifecycle``, run as a user runs them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from children import until
+from conftest import OTHER_ULID, ULID
+from servers.moto_server import Moto
+from tierlog.catalog import Catalog, Entry, sqlite_url
+from tierlog.envelope import DAY_MS, day_of
+from tierlog.facts import facts_of
+from tierlog.layout import Place, local_path, remote_key
+from tierlog.r2 import R2Store
+from tierlog.segments import Journal
+from tierlog.shipping import Destination, note_destination, object_metadata
+from tierlog.stores import Put
+from tierlog.testing import event_line
+
+
+TODAY = time.time_ns() // 1_000_000
+
+
+def tierlog(*arguments, **variables):
+    """
+    Run the command with its output on pipes.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TIERLOG_")}
+    command = [sys.executable, "-m", "tierlog.cli", *map(str, arguments)]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+        env={**environment, "COLUMNS": "120", **variables},
+    )
+
+
+def ago(days):
+    return day_of(TODAY - days * DAY_MS)
+
+
+def place(tier="system", days=40, number=0, of=ULID):
+    return Place(tier, ago(days), None if tier == "system" else of, "web-00000000", f"01J{number:023d}")
+
+
+def body(one, project=None):
+    ids = {"build_id": one.id} if one.tier in {"build", "deploy"} else {}
+    return event_line(tier=one.tier, project_id=project or one.id, **ids)[0]
+
+
+def write(root, one, project=None):
+    path = root / local_path(one)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(body(one, project))
+    return path
+
+
+def files(root):
+    return {path.relative_to(root).as_posix() for path in root.glob("*/**/*.ndjson") if ".tierlog" not in path.parts}
+
+
+@pytest.fixture(name="root")
+def _root(tmp_path):
+    root = tmp_path / "logs"
+    (root / ".tierlog" / "open").mkdir(parents=True)
+    return root
+
+
+@pytest.fixture(name="moto", scope="module")
+def _moto():
+    with Moto() as running:
+        yield running
+
+
+@pytest.fixture(name="bucket")
+def _bucket(moto, root, tmp_path):
+    """
+    Return the store of a root that ships, and the arguments that lead to it.
+    """
+    options = {**moto.options, "prefix": f"{tmp_path.name}/logs"}
+    note_destination(root, Destination(options["bucket"], options["prefix"], options["endpoint_url"]))
+    config = tmp_path / "tierlog.json"
+    config.write_text(json.dumps({"sink": {"type": "r2", "root": str(root), **options}}))
+    return R2Store(**options), ("--config", config)
+
+
+def add(store, one, project=None, catalog=None):
+    content = body(one, project)
+    facts = facts_of(io.BytesIO(content))
+    put = Put(remote_key(one), content, len(content), hashlib.md5(content).hexdigest(), object_metadata(one, facts, ""))
+    etag = store.put(put)
+    if catalog is not None:
+        catalog.put([Entry(put.key, one, "shipped", put.size, etag, "", facts)])
+    return put.key
+
+
+def keys(store):
+    return {one.key for one in store.list()}
+
+
+class TestLocal:
+    """
+    A root that doesn't ship.
+    """
+
+    def test_the_table_says_what_went(self, root):
+        """
+        Old segments go, and a row for each tier says how many went and stayed.
+        """
+        write(root, place())
+        write(root, place("action"))
+        write(root, place("action", days=3))
+
+        ended = tierlog("cleanup", "--root", root)
+
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert files(root) == {local_path(place("action", days=3))}
+        rows = [line.split() for line in ended.stdout.splitlines()]
+        assert rows[1][:3] == ["local", "system", "1"]
+        assert rows[2][:3] == ["local", "action", "1"]
+        assert ended.stdout.splitlines()[-1].startswith("deleted 2 segments (")
+
+    def test_a_dry_run_says_what_would_go(self, root):
+        """
+        Nothing is deleted, and the report says that it wasn't.
+        """
+        write(root, place())
+
+        ended = tierlog("cleanup", "--root", root, "--dry-run")
+
+        assert ended.returncode == 0
+        assert files(root) == {local_path(place())}
+        assert "would go" in ended.stdout
+        assert "would delete 1 segment (" in ended.stdout
+
+    def test_json(self, root):
+        """
+        One object, with every tier of both sides.
+        """
+        path = write(root, place("build"))
+        size = path.stat().st_size
+
+        told = json.loads(tierlog("cleanup", "--root", root, "--json").stdout)
+
+        assert told["local"]["build"]["deleted"] == {"segments": 1, "bytes": size}
+        assert told["remote"]["build"]["deleted"] == {"segments": 0, "bytes": 0}
+        assert (told["dry_run"], told["problem_count"], told["is_complete"]) == (False, 0, True)
+
+    def test_times_of_the_command_line_come_before_configured_ones(self, root, tmp_path):
+        """
+        What is said of one tier leaves the others as they are configured.
+        """
+        config = tmp_path / "tierlog.toml"
+        config.write_text(f'root = "{root}"\nretention = "60d"\n')
+        for tier in ("system", "build", "action"):
+            write(root, place(tier, days=40))
+            write(root, place(tier, days=70, number=1))
+
+        tierlog("cleanup", "--config", config, "--retention", "build=14d", "--retention", "action=forever")
+
+        assert files(root) == {local_path(place()), local_path(place("action")), local_path(place("action", 70, 1))}
+
+    def test_a_time_for_all_tiers(self, root):
+        """
+        It goes for those that aren't named themselves, in whichever order.
+        """
+        write(root, place("system", days=10))
+        write(root, place("build", days=10))
+
+        tierlog("cleanup", "--root", root, "--retention", "build=20d", "--retention", "5d")
+
+        assert files(root) == {local_path(place("build", days=10))}
+
+    def test_holds_of_both_count(self, root):
+        """
+        A project is held if the command line or the environment says so.
+        """
+        for of in (ULID, OTHER_ULID, "shop"):
+            write(root, place("action", of=of))
+
+        told = json.loads(tierlog("cleanup", "--root", root, "--hold", "shop", "--json", TIERLOG_HOLD=ULID).stdout)
+
+        assert files(root) == {local_path(place("action")), local_path(place("action", of="shop"))}
+        assert told["local"]["action"]["held"]["segments"] == 2
+
+    def test_open_segments_stay(self, root):
+        """
+        What a process has open isn't deleted.
+        """
+        write(root, place())
+        Journal(root).note(place())
+
+        tierlog("cleanup", "--root", root)
+
+        assert files(root) == {local_path(place())}
+
+    def test_a_clock_that_may_be_wrong(self, root):
+        """
+        Where nothing was logged for long, what the clock alone calls old stays until the
+        user says that it is right.
+        """
+        path = write(root, place(days=40))
+        for one in (path, root / ".tierlog" / "open"):
+            os.utime(one, (time.time() - 39 * 86_400,) * 2)
+
+        doubted = tierlog("cleanup", "--root", root)
+        before = files(root)
+        tierlog("cleanup", "--root", root, "--trust-clock")
+
+        assert "--trust-clock" in " ".join(doubted.stdout.split())
+        assert (before, files(root)) == ({local_path(place(days=40))}, set())
+
+    def test_a_damaged_catalog_is_a_problem(self, root):
+        """
+        Segments go without it; it is told in one line, and the exit code is 1.
+        """
+        write(root, place())
+        (root / ".tierlog" / "catalog.sqlite").write_bytes(b"no database" * 1_000)
+
+        ended = tierlog("cleanup", "--root", root)
+
+        assert (ended.returncode, files(root)) == (1, set())
+        assert "catalog" in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1
+
+
+class TestRemote:
+    """
+    A root that ships, and its bucket.
+    """
+
+    def test_both_sides(self, root, bucket):
+        """
+        What is shipped goes by age, what isn't waits, and the catalog is told.
+        """
+        store, arguments = bucket
+        catalog = Catalog(sqlite_url(root))
+        old, young = add(store, place(), catalog=catalog), add(store, place(days=2), catalog=catalog)
+        write(root, place(number=1))
+
+        told = json.loads(tierlog("cleanup", *arguments, "--json").stdout)
+
+        assert keys(store) == {young}
+        assert files(root) == {local_path(place(number=1))}
+        assert told["remote"]["system"]["deleted"]["segments"] == 1
+        assert told["local"]["system"]["waiting"]["segments"] == 1
+        assert (catalog.get(old).state, catalog.get(young).state) == ("expired", "shipped")
+        catalog.close()
+
+    def test_one_side_only(self, root, bucket):
+        """
+        The other isn't looked at.
+        """
+        store, arguments = bucket
+        old = add(store, place())
+
+        local = json.loads(tierlog("cleanup", *arguments, "--json", "--local-only").stdout)
+        left = keys(store)
+        remote = json.loads(tierlog("cleanup", *arguments, "--json", "--remote-only", "--trust-clock").stdout)
+
+        assert left == {old}
+        assert local["remote"]["system"]["deleted"]["segments"] == 0
+        assert remote["remote"]["system"]["deleted"]["segments"] == 1
+        assert keys(store) == set()
+
+    def test_a_bucket_that_is_not_there(self, root, bucket, moto):
+        """
+        It is one line that says so, and the exit code is 1.
+        """
+        _, arguments = bucket
+
+        ended = tierlog("cleanup", *arguments, "--bucket", "nobodys")
+
+        assert ended.returncode == 1
+        assert len(ended.stderr.splitlines()) == 1
+        assert "nobodys" in ended.stderr
+
+    def test_killed_and_run_again(self, root, bucket):
+        """
+        Killed while it deletes, the next run comes to the same end.
+        """
+        store, (_, config) = bucket
+        for number in range(40):
+            add(store, place(number=number))
+        young = add(store, place(days=1))
+        environment = {**os.environ, "COLUMNS": "120"}
+        command = [sys.executable, "-m", "tierlog.cli", "cleanup", "--config", str(config)]
+        child = subprocess.Popen(command, env=environment, stdout=-1, stderr=-1)
+        until(lambda: len(keys(store)) < 41 or child.poll() is not None)
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+
+        ended = tierlog("cleanup", "--config", config)
+
+        assert ended.returncode == 0
+        assert keys(store) == {young}
+
+
+class TestWrongUse:
+    """
+    What can't work is one line and exit code 2.
+    """
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["cleanup", "--retention", "biuld=3d"], ["--retention", "'build'"]),
+            (["cleanup", "--retention", "1m"], ["--retention", "3600"]),
+            (["cleanup", "--hold", "a/b"], ["--hold"]),
+            (["cleanup", "--local-only", "--remote-only"], ["--local-only"]),
+            (["cleanup", "--remote-only"], ["--bucket"]),
+            (["r2", "lifecycle", "--hold", ULID], ["--hold", "tierlog cleanup"]),
+            (["r2", "lifecycle", "--retention", "forever"], ["--retention", "30d"]),
+        ],
+    )
+    def test_is_told_in_one_line(self, root, arguments, words):
+        """
+        The line names the option and says what to do.
+        """
+        ended = tierlog(*arguments, "--root", root)
+
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert len(ended.stderr.splitlines()) == 1
+        assert all(word in ended.stderr for word in words)
+
+    def test_a_folder_that_is_no_root(self, tmp_path):
+        """
+        Nothing is deleted where nobody ever logged to.
+        """
+        write(tmp_path, place())
+
+        ended = tierlog("cleanup", "--root", tmp_path)
+
+        assert ended.returncode == 2
+        assert "no folder .tierlog" in ended.stderr
+        assert files(tmp_path) == {local_path(place())}
+
+    def test_a_configured_hold_counts_for_rules_too(self, root):
+        """
+        Rules that would delete what is held aren't printed.
+        """
+        ended = tierlog("r2", "lifecycle", "--root", root, TIERLOG_HOLD=ULID)
+
+        assert (ended.returncode, ended.stdout) == (2, "")
