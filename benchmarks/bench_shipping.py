@@ -28,8 +28,8 @@ from tierlog.testing import event_line
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from servers.faults import TcpFaults  # noqa: E402
-from servers.r2 import R2Simulator  # noqa: E402
+from servers.faults import TcpFaults
+from servers.r2 import R2Simulator
 
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "31"))

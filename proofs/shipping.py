@@ -26,7 +26,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from common import TESTS, arguments, progress, scratch, verdict
+from common import arguments, progress, scratch, verdict
 from kills import killed
 
 import tierlog
@@ -40,7 +40,8 @@ from servers.faults import HttpFaults, TcpFaults  # isort: skip
 from servers.r2 import R2Simulator  # isort: skip
 
 _CONNECTIONS = ("pass", "pass", "pass", "refuse", "reset:40", "reset:5000", "hang:40", "hang:5000", "mute", "slow:4096")
-_ANSWERS = (None, None, None, (500, "InternalError"), (503, "SlowDown"), (520, ""), (429, "TooManyRequests"), (403, "AccessDenied"))
+_REFUSALS = ((500, "InternalError"), (503, "SlowDown"), (520, ""), (429, "TooManyRequests"), (403, "AccessDenied"))
+_ANSWERS = (None, None, None, *_REFUSALS)
 _PROCESSES = 2
 
 
@@ -127,11 +128,12 @@ threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).st
 rnd, n = random.Random(number), 0
 tiers = ["system", "action", "build", "deploy", "lifecycle"]
 while not ended.wait(0.002):
-    ids = {"project_id": "01ARZ3NDEKTSV4RRFFQ69G5F%02d" % rnd.randrange(4), "build_id": "01BX5ZZKBKACTAV9WEVGEMMV%02d" % (n // 500 % 90)}
+    build = "01BX5ZZKBKACTAV9WEVGEMMV%02d" % (n // 500 % 90)
+    ids = {"project_id": "01ARZ3NDEKTSV4RRFFQ69G5F%02d" % rnd.randrange(4), "build_id": build}
     log.info("%s.%d %s", number, n, "x" * rnd.randrange(300), extra={"tier": rnd.choice(tiers), **ids})
     n += 1
     if n % 500 == 0:
-        handler.pipeline.sink.end_build(ids["build_id"])
+        handler.pipeline.sink.end_build(build)
 handler.close()
 assert handler.pipeline.sink.drain(300.0), "not all was shipped"
 print(json.dumps(handler.pipeline.sink.sinks[0].stats()))

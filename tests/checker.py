@@ -28,7 +28,9 @@ _SEGMENT = r"(?P<instance>[^/]+)-(?P<ulid>[0-7][0-9A-HJKMNP-TV-Z]{25})\.ndjson"
 _PATHS = [
     re.compile(rf"(?P<folder>system)/{_DAY}/{_SEGMENT}"),
     re.compile(rf"(?P<folder>builds|deploys)/{_DAY}/(?P<build>[\w-]{{1,64}})\.ndjson", re.ASCII),
-    re.compile(rf"(?P<folder>builds|deploys)/{_DAY}/(?P<build>[\w-]{{1,64}})/[^/]+-[0-7][0-9A-HJKMNP-TV-Z]{{25}}\.ndjson", re.ASCII),
+    re.compile(
+        rf"(?P<folder>builds|deploys)/{_DAY}/(?P<build>[\w-]{{1,64}})/[^/]+-[0-7][0-9A-HJKMNP-TV-Z]{{25}}\.ndjson", re.ASCII
+    ),
     re.compile(rf"(?P<folder>projects|lifecycle)/{_DAY}/(?P<project>[\w-]{{1,64}})/{_SEGMENT}", re.ASCII),
 ]
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,63}")

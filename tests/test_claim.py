@@ -10,8 +10,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ULID
 
+from conftest import ULID
 from tierlog.layout import Place, local_path, parse_local
 from tierlog.segments import SegmentSink, claim, finished, part_of
 from tierlog.testing import event_line
@@ -118,7 +118,9 @@ def test_writers_lose_nothing_to_somebody_who_claims(tmp_path):
     """
     However often the file is taken away from two writers, each line is somewhere, once.
     """
-    writers = [subprocess.Popen([sys.executable, "-c", _WRITER, str(tmp_path), name, ULID], stdout=subprocess.PIPE) for name in "ab"]
+    writers = [
+        subprocess.Popen([sys.executable, "-c", _WRITER, str(tmp_path), name, ULID], stdout=subprocess.PIPE) for name in "ab"
+    ]
     for writer in writers:
         assert writer.stdout.readline() == b"ready\n"
     claimed = 0

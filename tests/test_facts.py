@@ -8,8 +8,8 @@ import hashlib
 import io
 
 import pytest
-from conftest import OTHER_ULID, ULID
 
+from conftest import OTHER_ULID, ULID
 from tierlog.facts import BLOCK_BYTES, facts_of
 from tierlog.testing import event_line
 
@@ -64,7 +64,11 @@ def test_levels_by_hour():
     """
     start = 1_700_000_000_000 // HOUR * HOUR
 
-    found = facts(line(0, start - 1_700_000_000_000), line(1, start - 1_700_000_000_000 + HOUR), line(2, start - 1_700_000_000_000 + HOUR + 1))
+    found = facts(
+        line(0, start - 1_700_000_000_000),
+        line(1, start - 1_700_000_000_000 + HOUR),
+        line(2, start - 1_700_000_000_000 + HOUR + 1),
+    )
 
     assert found.levels == {(start, "info"): 1, (start + HOUR, "info"): 2}
 
@@ -96,7 +100,7 @@ def test_blocks_cover_the_file_and_say_where_ids_stand():
         pytest.param(b'{"ts":1700000000000,"instanceId":"a"}\n', id="no-seq"),
         pytest.param(b'{"ts":17000000000x0,"instanceId":"a","seq":1}\n', id="no-time"),
         pytest.param(b'{"a":1,"seq":zzz}\n', id="no-number"),
-        pytest.param(b"\x00\xff,\"seq\":\n", id="binary"),
+        pytest.param(b'\x00\xff,"seq":\n', id="binary"),
         pytest.param(line(7)[:80] + b"\n", id="torn"),
         pytest.param(line(7).replace(b'"seq":7,', b'"seq":x,'), id="seq-is-no-number"),
     ],

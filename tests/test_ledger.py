@@ -125,6 +125,7 @@ def test_many_at_once_make_one_chain(tmp_path):
     """
     Threads and ledgers of the same root seal without fork or hole.
     """
+
     def work(first):
         ledger = Ledger(tmp_path)
         for number in range(first, first + 10):

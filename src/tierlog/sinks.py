@@ -21,9 +21,7 @@ from tierlog.typing import Commit, Sink
 __all__ = ["MemorySink", "StreamSink", "TeeSink", "Written"]
 
 
-_SHIPPING = frozenset(
-    ["shipped", "pending", "failed", "shipped_bytes", "upload_seconds", "backlog_bytes", "dropped_segments"]
-)
+_SHIPPING = frozenset(["shipped", "pending", "failed", "shipped_bytes", "upload_seconds", "backlog_bytes", "dropped_segments"])
 _LAST = frozenset(["oldest_unshipped_age", "last_error"])
 
 

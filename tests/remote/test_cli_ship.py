@@ -11,8 +11,8 @@ import subprocess
 import sys
 
 import pytest
-from bucket import events, objects, segments
 
+from bucket import events, objects, segments
 from children import run
 
 
@@ -27,7 +27,12 @@ def tierlog(*arguments, **environment):
     """
     env = {**os.environ, **environment}
     return subprocess.run(
-        [sys.executable, "-m", "tierlog.cli", *map(str, arguments)], capture_output=True, text=True, env=env, timeout=60, check=False
+        [sys.executable, "-m", "tierlog.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=env,
+        timeout=60,
+        check=False,
     )
 
 

@@ -12,12 +12,12 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from bucket import events, objects
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from bucket import events, objects
 from children import run
 from servers.faults import HttpFaults
 from servers.r2 import R2Simulator
@@ -142,7 +142,9 @@ class TestPuts:
         seen = []
         with HttpFaults(simulator.address) as proxy:
             store = R2Store(**{**r2, "endpoint_url": simulator.at(proxy.url)})
-            store._client().meta.events.register("before-send.s3", lambda request, **_: seen.append(dict(request.headers)) or None)
+            store._client().meta.events.register(
+                "before-send.s3", lambda request, **_: seen.append(dict(request.headers)) or None
+            )
             store.put(put("x"))
 
         (headers,) = seen

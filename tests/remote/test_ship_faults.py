@@ -9,10 +9,10 @@ import logging
 from textwrap import dedent
 
 import pytest
-from bucket import events, objects, segments
-from conftest import ULID
 
+from bucket import events, objects, segments
 from children import run, start, until
+from conftest import ULID
 from servers.faults import HttpFaults, TcpFaults
 from tierlog.handler import TierHandler
 from tierlog.r2 import R2Store

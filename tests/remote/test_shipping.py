@@ -12,11 +12,11 @@ import os
 
 import pytest
 import zstandard
-from bucket import events, objects, segments
-from conftest import OTHER_ULID, ULID
 
 import tierlog
+from bucket import events, objects, segments
 from children import run, start, until
+from conftest import OTHER_ULID, ULID
 from servers.faults import HttpFaults
 from tierlog.compaction import compact
 from tierlog.handler import TierHandler
@@ -153,7 +153,6 @@ class TestEachSegment:
         assert len(body) < len(before) / 3
         assert key.endswith({"gzip": ".ndjson.gz", "zstd": ".ndjson.zst"}[compression])
         assert "ContentEncoding" not in answer
-
 
     def test_may_have_been_compressed_before(self, root, r2):
         """
@@ -483,7 +482,9 @@ def test_it_is_configured_by_dict_alone(root, r2):
     config = {
         "version": 1,
         "disable_existing_loggers": False,
-        "handlers": {"tiers": {"class": "tierlog.TierHandler", "sink": {"type": "r2", "root": str(root), "catalog": False, **r2}}},
+        "handlers": {
+            "tiers": {"class": "tierlog.TierHandler", "sink": {"type": "r2", "root": str(root), "catalog": False, **r2}}
+        },
         "root": {"level": "INFO", "handlers": ["tiers"]},
     }
     logging.config.dictConfig(config)

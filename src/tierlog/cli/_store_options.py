@@ -49,7 +49,7 @@ def store_options(function: _F) -> _F:
                 "--config",
                 type=click.Path(path_type=Path),
                 metavar="FILE",
-                help="A dictConfig, or options of tierlog.configure, as JSON or TOML; in TOML also below [tierlog] or [tool.tierlog].",
+                help="A dictConfig or options of tierlog.configure, as JSON or TOML, there also below [tierlog] or [tool.tierlog].",
             ),
         )
     ):
