@@ -410,6 +410,19 @@ class TestLocal:
         assert files(root) == {local_path(place())}
         assert cleaned.amount("kept").segments == 1
 
+    def test_a_segment_that_is_opened_meanwhile_stays(self, root, clock):
+        """
+        A build's file that a process goes on with, while this one is at another, is open.
+        """
+        write(root, place())
+        build = Place("build", OLD, ULID)
+        write(root, build)
+
+        cleaned = clean(root, None, clock, progress=lambda _: Journal(root).note(build))
+
+        assert files(root) == {local_path(build)}
+        assert cleaned.amount("deleted").segments == 1
+
     def test_a_live_process_keeps_its_segments(self, root, clock):
         """
         What a process writes stays, as it does when that is killed, until it is recovered.
@@ -455,8 +468,8 @@ class TestLocal:
         """
         Whoever misses a number can tell that it may have gone by age.
         """
-        write(root, place(day=OLD))
         write(root, place(day=LAST_OLD))
+        write(root, place("build", OLD))
 
         clean(root, None, clock)
 

@@ -4,7 +4,6 @@ How shipping goes, noted in the root for who looks from outside.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,9 +36,7 @@ def note_trouble(root: Path, found: Trouble | None) -> None:
         if found is None:
             path.unlink(missing_ok=True)
             return
-        fresh = path.with_name(f"trouble.{os.getpid()}")
-        fresh.write_bytes(orjson.dumps({"v": 1, **found._asdict()}, option=orjson.OPT_APPEND_NEWLINE))
-        os.replace(fresh, path)
+        path.write_bytes(orjson.dumps({"v": 1, **found._asdict()}, option=orjson.OPT_APPEND_NEWLINE))
     except OSError:
         return
 
