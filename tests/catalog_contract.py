@@ -124,6 +124,20 @@ class CatalogContract:
         assert list(catalog.find(states=(state,))) == [one]
         catalog.clear()
 
+    def test_blocks_come_back_with_what_stands_between(self, catalog):
+        """
+        The offsets of blocks are right, also behind foreign lines that fill some.
+        """
+        foreign = b"x" * 300_000 + b"\n"
+        one = entry(
+            1, lines=[foreign, line(1, msg="x" * 300_000), foreign, foreign, *(line(n, msg="x" * 300_000) for n in (2, 3))]
+        )
+
+        catalog.put([one])
+
+        assert catalog.get(one.key).facts.blocks == one.facts.blocks
+        assert len(one.facts.blocks) == 3
+
     @pytest.mark.parametrize(
         "place",
         [

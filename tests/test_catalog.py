@@ -98,7 +98,7 @@ def test_readers_and_writers_do_not_wait_for_each_other(catalog, path):
     """
     catalog.put([entry(1)])
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+        other.execute("BEGIN EXCLUSIVE")
         other.execute("DELETE FROM tierlog_segments")
 
         found = keys(catalog.find())

@@ -138,7 +138,7 @@ class TestFork:
             log.info("child")
             os.kill(os.getpid(), signal.SIGKILL)
         assert wait(pid) == -signal.SIGKILL
-        print(*tierlog.recover(sys.argv[1]))
+        print(*tierlog.recover(sys.argv[1])[:5])
         log.info("parent again")
         """)
 
@@ -161,7 +161,7 @@ class TestFork:
             log.info("child")
             os.write(1, b"begun\\n")
             os.read(gate, 1)  # ends when the parent does
-            print(*tierlog.recover(sys.argv[1]))
+            print(*tierlog.recover(sys.argv[1])[:5])
             log.info("child again")
             sys.exit(0)
         os.close(gate)

@@ -163,6 +163,9 @@ def test_a_wrong_password_is_told_and_not_shown(server):
     for url in (f"postgresql://logger:{right}@/guarded", f"postgres://logger@/guarded?password={right}"):
         catalog = Catalog(f"{url}{'&' if '?' in url else '?'}host={server.folder}")
         assert right not in repr(catalog)
+        with pytest.raises(CatalogError, match="invalid input") as caught:
+            catalog._database.read(lambda connection: connection.exec_driver_sql(f"SELECT '{right}'::int"))
+        assert right not in str(caught.value)
         assert catalog.get("x") is None
         catalog.close()
 

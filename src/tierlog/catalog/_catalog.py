@@ -15,9 +15,9 @@ from sqlalchemy import Connection, bindparam, case, delete, func, or_, select, u
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tierlog.catalog._database import Database
-from tierlog.catalog._rows import Entry, entry_of, expired_row, hash_of, id_rows, level_rows, segment_row, sorted_by_key
+from tierlog.catalog._rows import Entry, entry_of, expired_row, id_rows, level_rows, segment_row, sorted_by_key
 from tierlog.catalog._schema import ids, jobs, levels, segments
-from tierlog.catalog._select import Wanted, live_days_of, page
+from tierlog.catalog._select import Wanted, last_day_of, live_days_of, next_rows
 from tierlog.catalog._url import target
 from tierlog.typing import Clock
 
@@ -126,8 +126,7 @@ class Catalog:
         wanted = Wanted(tuple(states), tiers, project_id, build_id, user_id, since_ms, until_ms, days)
         after: tuple[int, str] | None = None
         while True:
-            query = page(wanted, after)
-            found = self._database.read(lambda connection: [entry_of(row) for row in connection.execute(query)])  # noqa: B023
+            found = self._database.read(lambda connection: [entry_of(row) for row in next_rows(connection, wanted, after)])  # noqa: B023
             if not found:
                 return
             after = (found[-1].facts.first_ts, found[-1].key)
@@ -159,16 +158,9 @@ class Catalog:
         """
         Return the last day on which something was logged for a project.
         """
-        own = live_days_of("projectId", project_id)
-        others = select(func.max(ids.c.day)).where(ids.c.hash == hash_of("projectId", project_id))
-
-        def work(connection: Connection) -> str | None:
-            day = f"{connection.scalar(others) or 0:08}"
-            found = [f"{day[:4]}-{day[4:6]}-{day[6:]}"] if day != "00000000" else []
-            found += [one for one in [connection.scalar(select(func.max(own.subquery().c.day)))] if one]
-            return max(found, default=None)
-
-        return self._database.read(work)
+        queries = last_day_of("projectId", project_id)
+        found = self._database.read(lambda connection: [connection.scalar(query) for query in queries])
+        return max((day for day in found if day is not None), default=None)
 
     def count_levels(
         self,
@@ -316,7 +308,7 @@ def _forget(connection: Connection, keys: Sequence[str]) -> list[Entry]:
             entries.append(entry_of(row))
             stale += id_rows(entries[-1], row.id)
     if stale:
-        is_one = [ids.c[name] == bindparam(f"a_{name}") for name in ("hash", "day", "segment")]
+        is_one = [ids.c[name] == bindparam(f"a_{name}") for name in ("hash", "first_ts", "segment")]
         connection.execute(delete(ids).where(*is_one), [{f"a_{name}": value for name, value in one.items()} for one in stale])
     connection.execute(delete(levels).where(levels.c.segment.in_([row.id for row in rows])))
     return entries

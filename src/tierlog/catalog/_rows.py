@@ -146,8 +146,7 @@ def id_rows(entry: Entry, segment: int) -> list[dict[str, int]]:
     known = entry.facts.ids
     hashes = {hash_of(name, None) for name in IDS if name not in known}
     hashes |= {hash_of(name, value) for name, masks in known.items() for value in masks}
-    day = int((entry.place.day or "0").replace("-", ""))
-    return [{"hash": number, "day": day, "segment": segment} for number in sorted(hashes)]
+    return [{"hash": number, "first_ts": entry.facts.first_ts, "segment": segment} for number in sorted(hashes)]
 
 
 def level_rows(entry: Entry, segment: int) -> list[dict[str, Any]]:

@@ -41,12 +41,12 @@ ids = Table(
     "tierlog_ids",
     _metadata,
     Column("hash", BigInteger, primary_key=True),
-    Column("day", Integer, primary_key=True),
+    Column("first_ts", BigInteger, primary_key=True),
     Column("segment", _Key, primary_key=True),
 )
-"""Which id stands in which segment. Of an id there are 64 bits of its hash: they tell
-apart what there is, take a third of the space, and fit an index, whatever the id is.
-More rows than there should be are no harm."""
+"""Which id stands in which segment, in the order in which segments are read. Of an id
+there are 64 bits of its hash: they tell apart what there is, take a third of the space,
+and fit an index, whatever the id is. More rows than there should be are no harm."""
 
 levels = Table(
     "tierlog_levels",
@@ -89,11 +89,11 @@ _MIGRATIONS = (
             " first_seq BIGINT, last_seq BIGINT, etag TEXT NOT NULL, md5 TEXT NOT NULL, sha256 TEXT NOT NULL,"
             " prev_sha256 TEXT NOT NULL, details {bytes} NOT NULL)"
         ),
-        "CREATE INDEX tierlog_segments_first ON tierlog_segments (first_ts, key)",
-        "CREATE INDEX tierlog_segments_owner ON tierlog_segments (owner_id, tier, day)",
+        "CREATE INDEX tierlog_segments_first ON tierlog_segments (first_ts, last_ts, day, tier)",
+        "CREATE INDEX tierlog_segments_owner ON tierlog_segments (owner_id, first_ts)",
         (
-            "CREATE TABLE tierlog_ids (hash BIGINT NOT NULL, day INTEGER NOT NULL, segment BIGINT NOT NULL,"
-            " PRIMARY KEY (hash, day, segment)) {compact}"
+            "CREATE TABLE tierlog_ids (hash BIGINT NOT NULL, first_ts BIGINT NOT NULL, segment BIGINT NOT NULL,"
+            " PRIMARY KEY (hash, first_ts, segment)) {compact}"
         ),
         (
             "CREATE TABLE tierlog_levels (segment BIGINT NOT NULL, hour BIGINT NOT NULL, lvl TEXT NOT NULL,"

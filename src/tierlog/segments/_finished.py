@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tierlog.layout import Place, parse_local
+from tierlog.report import report
 from tierlog.segments._journal import Journal
 
 
@@ -51,6 +52,8 @@ def finished(root: Path) -> Iterator[Found]:
     """
     unfinished = set(Journal(root).places())
     for folder in FOLDERS:
+        if (root / folder).is_symlink():
+            continue
         for path, status in _files(root / folder, folder):
             place = parse_local(path)
             if place is not None and place not in unfinished:
@@ -62,6 +65,9 @@ def _files(folder: Path, path: str) -> Iterator[tuple[str, os.stat_result]]:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as e:
+        report("folder", f"{folder} can't be read ({e.strerror or e}); what is in it stays there, make it readable")
         return
     for entry in found:
         try:
