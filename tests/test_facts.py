@@ -122,3 +122,17 @@ def test_an_empty_file():
     found = facts()
 
     assert (found.size, found.lines, found.first_ts, found.blocks, found.instance) == (0, 0, 0, (), "")
+
+
+@pytest.mark.parametrize("field", [b'"lvl":["info"]', b'"lvl":7', b'"projectId":{"a":1}', b'"instanceId":null'])
+def test_a_line_of_others_is_no_envelope(field):
+    """
+    A line that has our keys and other values than ours counts for the hashes alone.
+    """
+    name = field.partition(b":")[0]
+    line, _ = event_line()
+    value = line[line.index(name) :].partition(b",")[0]
+
+    found = facts_of(io.BytesIO(line.replace(value, field)))
+
+    assert (found.lines, found.size > 0) == (0, True)

@@ -130,9 +130,11 @@ def _parsed(raw: bytes) -> _Head | None:
     try:
         head = orjson.loads(b'{"ts":0' + raw + b"}")
         ids = tuple((name, head[name]) for name in IDS if head[name] is not None)
-        return _Head(head["instanceId"], head["lvl"], ids)
+        found = _Head(head["instanceId"], head["lvl"], ids)
     except (ValueError, KeyError):
         return None
+    is_ours = all(type(one) is str for one in (found.instance, found.lvl, *(value for _, value in ids)))
+    return found if is_ours else None
 
 
 class _Gathering:

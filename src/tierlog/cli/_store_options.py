@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
+from tierlog.catalog_config import opened
 from tierlog.cli._errors import WrongUse
 from tierlog.options import parameter_names
 from tierlog.settings import from_environment
@@ -49,7 +50,7 @@ def store_options(function: _F) -> _F:
                 "--config",
                 type=click.Path(path_type=Path),
                 metavar="FILE",
-                help="A dictConfig or options of tierlog.configure, as JSON or TOML, there also below [tierlog] or [tool.tierlog].",
+                help="A dictConfig or options of tierlog.configure, as JSON or TOML, also below [tierlog] or [tool.tierlog].",
             ),
         )
     ):
@@ -108,8 +109,6 @@ class Chosen:
 
             MissingExtraError: ``tierlog[r2]`` isn't installed.
         """
-        from tierlog.r2 import opened  # noqa: PLC0415 -- an extra: only on demand
-
         return opened(self.options.get("catalog"), self.root)
 
 

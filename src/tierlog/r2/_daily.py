@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from tierlog._platform import OPEN_PLAIN, host_name, lock_exclusive, unlock
+from tierlog.catalog_config import CatalogOption, opened
 from tierlog.errors import TierlogError
-from tierlog.r2._catalog import CatalogOption, opened
 from tierlog.report import report
 from tierlog.retention import Cleaned, cleanup, parse_hold, parse_retention
 from tierlog.shipping import Task
