@@ -4,15 +4,19 @@ The documentation does what it says.
 Every page is parsed into its fenced blocks. A ``python`` block is run in an
 interpreter and a folder of its own; a ``text`` block right behind it is what it
 must print. Blocks with a caption are files, written to that folder first.
-``console`` blocks are commands for the reader: those of the pages about servers
-and of the tutorial are run by a test that is named after the page, others are not.
-The tables of the reference are compared with the code.
+``console`` blocks are commands for the reader: those of :data:`COMMANDED` and of the
+tutorial are run, and print what stands below them; those of the pages about servers
+are run by a test that is named after the page; others are not. Where a page names
+R2's endpoint, a server of moto's answers.
+The tables of the reference are compared with the code, and the help texts with what
+the commands print; ``python tests/test_docs.py`` writes the help texts anew.
 """
 
 from __future__ import annotations
 
 import http.client
 import inspect
+import io
 import os
 import re
 import shlex
@@ -24,15 +28,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import click
 import pytest
 
 import tierlog
+from servers.moto_server import Moto
 from tierlog import envelope, errors, kinds, metrics, redact, settings
+from tierlog.catalog import _schema
+from tierlog.cli._app import app
+from tierlog.facts import facts_of
+from tierlog.layout import Place
 from tierlog.ndjson import decode
+from tierlog.r2 import R2Sink, _problems
 from tierlog.redact import _rules
 from tierlog.segments import SegmentSink
+from tierlog.shipping import object_metadata
 from tierlog.sinks import MemorySink, StreamSink, TeeSink
 
 
@@ -40,6 +53,12 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 DEADLINE = 60.0
 """Seconds after which what a page promises is not going to happen any more."""
+ENDPOINT = "https://<account>.r2.cloudflarestorage.com"
+BUCKET = "my-logs"
+COMMANDED = ("how-to/catalog", "how-to/compress", "how-to/keep-and-delete", "how-to/prove-nothing-is-lost", "how-to/ship-to-r2")
+"""Pages whose commands are run."""
+NOT_OURS = ("pip ", "aws ", "zstd ")
+"""What begins a command that is for the reader alone."""
 
 _FENCE = re.compile(r"```(?:\{code-block\} )?(?P<language>\w+)?\s*\Z")
 _CAPTION = re.compile(r":caption: (?P<caption>\S+)\Z")
@@ -48,7 +67,10 @@ _VARYING = (
     (re.compile(r'"ts":\d+'), '"ts":0'),
     (re.compile(r"(?P<name>\b[a-z][a-z0-9]*(?:-\d+)?)-[0-9A-HJKMNP-TV-Z]{8}(?![0-9A-Z])"), r"\g<name>-XXXXXXXX"),
     (re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\.ndjson"), "ULID.ndjson"),
-    (re.compile(r"\b\d{4}-\d{2}-\d{2}\b"), "2000-01-01"),
+    (re.compile(r"\b\d{4}([-/])\d{2}\1\d{2}\b"), r"2000\g<1>01\g<1>01"),
+    (re.compile(r"\b\d+(\.\d)? ([KM]i)?B\b"), "1 KiB"),
+    (re.compile(r"\bin \d+\.\d s\b"), "in 0.1 s"),
+    (re.compile(r'"(seconds|bytes|storedBytes)":[\d.]+'), r'"\g<1>":0'),
 )
 """What differs from one run to the next."""
 
@@ -108,7 +130,39 @@ SNIPPETS = [
 ]
 
 
-def write_files(page: str, folder: Path) -> None:
+@pytest.fixture(name="moto", scope="session")
+def _moto() -> Iterator[Moto]:
+    with Moto() as running:
+        running.client().create_bucket(Bucket=BUCKET)
+        yield running
+
+
+Served = Callable[[str], str]
+
+
+@pytest.fixture(name="served")
+def _served(request: pytest.FixtureRequest) -> Served:
+    """
+    Return what lets a text of a page that names the endpoint speak to a server of
+    ours, whose bucket is empty.
+    """
+    is_empty = False
+
+    def served(text: str) -> str:
+        nonlocal is_empty
+        if ENDPOINT not in text:
+            return text
+        moto: Moto = request.getfixturevalue("moto")
+        if not is_empty:
+            client, is_empty = moto.client(), True
+            for one in client.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
+                client.delete_object(Bucket=BUCKET, Key=one["Key"])
+        return text.replace(ENDPOINT, moto.endpoint)
+
+    return served
+
+
+def write_files(page: str, folder: Path, served: Served = str) -> None:
     """
     Write the files that *page* shows to *folder*.
     """
@@ -116,7 +170,7 @@ def write_files(page: str, folder: Path) -> None:
         if block.caption is not None:
             path = folder / block.caption
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.text)
+            path.write_text(served(block.text))
 
 
 def commands(page: str) -> list[tuple[str, str]]:
@@ -145,9 +199,10 @@ def environment(folder: Path) -> dict[str, str]:
     Return an environment in which nothing configures tierlog, ``python`` is this
     interpreter, and *folder* is where programs keep what is theirs.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIERLOG_", "PYTEST_", "DJANGO_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIERLOG_", "PYTEST_", "DJANGO_", "AWS_"))}
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
-    return {**kept, "PATH": path, "HOME": str(folder), "PYTHONUNBUFFERED": "1"}
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    return {**kept, **keys, "PATH": path, "HOME": str(folder), "PYTHONUNBUFFERED": "1", "COLUMNS": "80"}
 
 
 def run(command: list[str], folder: Path) -> str:
@@ -239,12 +294,12 @@ def running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes
 
 
 @pytest.mark.parametrize(("block", "output"), SNIPPETS)
-def test_snippet(block: Block, output: str | None, tmp_path: Path) -> None:
+def test_snippet(block: Block, output: str | None, tmp_path: Path, served: Served) -> None:
     """
     A block of Python runs, and prints what the page says.
     """
-    write_files(block.page, tmp_path)
-    (tmp_path / "snippet.py").write_text(block.text)
+    write_files(block.page, tmp_path, served)
+    (tmp_path / "snippet.py").write_text(served(block.text))
 
     printed = run([sys.executable, "-W", "error", "snippet.py"], tmp_path)
 
@@ -297,7 +352,7 @@ def test_every_page_that_shows_files_is_tried() -> None:
         "how-to/uvicorn",
         "tutorials/five-minutes",
     }
-    with_snippets = {param.values[0].page for param in SNIPPETS}
+    with_snippets = {param.values[0].page for param in SNIPPETS} | {*COMMANDED}
 
     with_files = {name for name, blocks in PAGES.items() if any(block.caption for block in blocks)}
 
@@ -314,6 +369,21 @@ def test_tutorial(tmp_path: Path) -> None:
     for command, output in commands(page):
         if not command.startswith("pip "):
             assert settled(run(["sh", "-c", command], tmp_path)) == settled(output)
+
+
+@pytest.mark.parametrize("page", [pytest.param(name, id=name) for name in COMMANDED])
+def test_commands(page: str, tmp_path: Path, served: Served) -> None:
+    """
+    The commands of the page, one after the other, print what it shows.
+    """
+    write_files(page, tmp_path, served)
+    shown = [(command, output) for command, output in commands(page) if not command.startswith(NOT_OURS)]
+
+    printed = [(command, run(["sh", "-c", served(command)], tmp_path)) for command, _ in shown]
+
+    assert [(command, settled(" ".join(output.split()))) for command, output in printed] == [
+        (command, settled(" ".join(output.split()))) for command, output in shown
+    ]
 
 
 # -- servers and frameworks --------------------------------------------------------
@@ -581,6 +651,7 @@ def options_of(factory: Callable[..., object], *without: str) -> dict[str, str]:
         ),
         pytest.param("ContextFilter", tierlog.ContextFilter, (), id="ContextFilter"),
         pytest.param("SegmentSink", SegmentSink, (), id="SegmentSink"),
+        pytest.param("R2Sink", R2Sink, (), id="R2Sink"),
         pytest.param("StreamSink", StreamSink, (), id="StreamSink"),
         pytest.param("MemorySink", MemorySink, (), id="MemorySink"),
         pytest.param("TeeSink", TeeSink, (), id="TeeSink"),
@@ -602,7 +673,7 @@ def test_settings_of_configure() -> None:
     assert set(documented("reference/settings", "configure")) == {*settings.OWN_OPTIONS, *settings.HANDLER_OPTIONS}
 
 
-@pytest.mark.parametrize("heading", ["configure", "SegmentSink"])
+@pytest.mark.parametrize("heading", ["configure", "SegmentSink", "R2Sink"])
 def test_environment_variables(heading: str) -> None:
     """
     The variable of an option is the one that sets it.
@@ -643,12 +714,12 @@ def test_kinds() -> None:
     assert shown == {tier: kinds.known(tier) for tier in kinds.TIERS}
 
 
-def test_counters() -> None:
+def test_counters(tmp_path: Path) -> None:
     """
     The table of counters has those that stats() gives, with their metrics.
     """
     rows = table_under("reference/stats", "Counters")
-    handler = tierlog.TierHandler(sink=TeeSink([MemorySink()]))
+    handler = tierlog.TierHandler(sink=TeeSink([R2Sink(tmp_path, bucket=BUCKET, catalog=False)]))
     handler.close()
     given = {*metrics.merged([handler.stats()]), "torn_lines", "segments"}
     exported = {name: f"tierlog_{metric}" for name, (metric, _, _) in metrics._HELP.items()}  # noqa: SLF001 -- what it exports
@@ -668,8 +739,105 @@ def test_errors() -> None:
         assert base in [cls.__name__ for cls in getattr(errors, name).__mro__]
 
 
+def test_metadata_of_objects() -> None:
+    """
+    The table of metadata has what is kept with each object, in order.
+    """
+    metadata = object_metadata(Place("system", "2026-11-22", None, "web", "0" * 26), facts_of(io.BytesIO(b"")), "")
+
+    assert column("reference/objects", "Metadata") == list(metadata)
+
+
+def test_tables_of_the_catalog() -> None:
+    """
+    The tables and the columns are those there are, and the version is today's.
+    """
+    tables = {"tierlog_meta", *(table.name for table in (_schema.segments, _schema.ids, _schema.levels, _schema.jobs))}
+    columns = [name for cell in column("reference/objects", "Columns of tierlog_segments") for name in cell.split("`, `")]
+
+    assert set(column("reference/objects", "Tables")) == tables
+    assert sorted(["id", *columns]) == sorted(_schema.segments.c.keys())
+    assert f"the schema has version {_schema.VERSION}," in PATHS["reference/objects"].read_text()
+
+
+def test_what_rotation_costs() -> None:
+    """
+    The table has what R2's prices come to, for 100 instances of five streams each.
+    """
+    shown = table_under("how-to/ship-to-r2", "What it costs")[:5]
+
+    computed = []
+    for minutes in (60, 15, 10, 5, 1):
+        puts = 100 * 5 * 30 * 24 * 60 // minutes
+        billed = max(0, -(-(puts - 1_000_000) // 1_000_000))
+        row = [f"{minutes} min", f"{puts:,}".replace(",", " "), f"${puts * 4.5 / 1e6:.2f}", f"${billed * 4.5:.2f}"]
+        computed.append(row)
+    assert shown == computed
+
+
+def help_of(command: str) -> str:
+    """
+    Return what *command*, which ends in ``--help``, prints.
+    """
+    with TemporaryDirectory() as folder:
+        return run([sys.executable, "-m", "tierlog.cli", *shlex.split(command)[1:]], Path(folder))
+
+
+def all_commands(group: click.Group = app, path: str = "tierlog") -> list[str]:
+    """
+    Return each command there is that does something, in order.
+    """
+    found = []
+    for name, command in sorted(group.commands.items()):
+        inner = f"{path} {name}"
+        found += all_commands(command, inner) if isinstance(command, click.Group) else [inner]
+    return found
+
+
+def test_every_command_is_there() -> None:
+    """
+    Each command has its section, in order.
+    """
+    text = PATHS["reference/cli"].read_text()
+
+    assert re.findall(r"^## (tierlog .+)$", text, flags=re.MULTILINE) == all_commands()
+
+
+@pytest.mark.parametrize("command", [pytest.param(name, id=name) for name in all_commands()])
+def test_help(command: str) -> None:
+    """
+    The page has the command's own help text; ``python tests/test_docs.py`` writes it.
+    """
+    shown = dict(commands("reference/cli"))
+
+    assert shown.get(f"{command} --help") == help_of(f"{command} --help")
+
+
+def write_help() -> None:
+    """
+    Write the help texts into the page of the command line.
+    """
+    path = PATHS["reference/cli"]
+    block = re.compile(r"^```console\n\$ (?P<command>tierlog [\w ]+--help)\n.*?^```$", re.MULTILINE | re.DOTALL)
+    path.write_text(block.sub(lambda m: f"```console\n$ {m['command']}\n{help_of(m['command'])}```", path.read_text()))
+
+
+def test_what_the_bucket_may_say() -> None:
+    """
+    Each line of the table is one that is said.
+    """
+    templates = [*_problems._BY_CODE.values(), *_problems._BY_TYPE.values(), _problems._skewed({}).replace("too far", "{}")]
+    said = {re.sub(r"\{\w*(!r)?\}", lambda m: "'…'" if m[1] else "…", template) for template in templates}
+
+    assert set(column("reference/errors", "What the bucket may say", 1)) <= said
+
+
 def test_rules_of_redaction() -> None:
     """
     The table of rules has each rule, in order.
     """
     assert column("how-to/hide-secrets", "What is hidden") == list(dict.fromkeys(rule.name for rule in _rules.RULES))
+
+
+if __name__ == "__main__":
+    write_help()

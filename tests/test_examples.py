@@ -21,7 +21,10 @@ import pytest
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 ALL = [pytest.param(path, id=path.stem) for path in EXAMPLES]
 DEADLINE = 60.0
+BUCKET = ("ENDPOINT_URL", "BUCKET")
 BUILD = "01JD3Z0V8E6M4K2T9R7Q5N1XYA"
+NEEDS = {"07_ship_to_r2": ["tierlog[r2]", "moto[s3,server]"]}
+"""What examples need besides tierlog itself."""
 
 
 def output_of(name: str, folder: Path) -> list[str]:
@@ -32,7 +35,7 @@ def output_of(name: str, folder: Path) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-W", "error", str(path)],
         cwd=folder,
-        env={key: value for key, value in os.environ.items() if not key.startswith("TIERLOG_")},
+        env={key: value for key, value in os.environ.items() if not key.startswith(("TIERLOG_", "AWS_")) and key not in BUCKET},
         capture_output=True,
         text=True,
         timeout=DEADLINE,
@@ -59,7 +62,7 @@ def test_begins_with_what_it_needs(path: Path) -> None:
     block = "\n".join(line.removeprefix("# ") for line in lines[: lines.index("# ///")])
 
     assert first == "# /// script"
-    assert tomllib.loads(block) == {"requires-python": ">=3.11", "dependencies": ["tierlog"]}
+    assert tomllib.loads(block) == {"requires-python": ">=3.11", "dependencies": NEEDS.get(path.stem, ["tierlog"])}
 
 
 @pytest.mark.parametrize("path", ALL)
@@ -149,3 +152,17 @@ def test_own_sink(tmp_path: Path) -> None:
     lines = output_of("06_own_sink", tmp_path)
 
     assert lines == ["01JD3YZ5T8AB9C2D4E6F8G0H1J 2", "01JD3YZ5T8AB9C2D4E6F8G0H1K 1", "4 lines kept"]
+
+
+def test_ship_to_r2(tmp_path: Path) -> None:
+    """
+    The build's one object is in the bucket, described; nothing is on the disk, and
+    nothing is missing.
+    """
+    lines = output_of("07_ship_to_r2", tmp_path)
+
+    assert lines == [
+        "0 segments left on the disk",
+        f"builds/{BUILD}.ndjson 3 lines, seq 0 to 2",
+        "nothing is missing: True",
+    ]

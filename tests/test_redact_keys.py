@@ -102,7 +102,8 @@ HARMLESS = """
     access_level access_type accesslog accessibility service services account accounts client clients apis api api_version
     api_url app_name application subscription subscription_id device_id recovery_mode recoverypoint backup_id unseal
     invitation masterclass master rooted root_dir vault_addr VAULT_ADDR compassion classpass eos_token pad_token
-    special_tokens bos_token stop_tokens word_tokens first_token_ms is_valid remember_me
+    user_secrets_id UserSecretsId secretsId nonMatchingToken not_secret fake_token passwordVariable
+    keyVaultToStoreSecrets bucket_for_secrets special_tokens bos_token stop_tokens word_tokens first_token_ms is_valid remember_me
 """.split()
 """Names that look or sound alike, or tell something about secrets."""
 

@@ -10,7 +10,7 @@ from tierlog.redact import Redactor
 from tierlog.redact._pii import PII
 
 
-KINDS = [name for name, _, _ in PII]
+KINDS = list(dict.fromkeys(name for name, *_ in PII))
 
 
 @pytest.fixture(name="redactor", scope="module")

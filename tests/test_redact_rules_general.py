@@ -5,14 +5,17 @@ Secrets that are told by what stands before them, and texts that only look alike
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from tierlog.redact import Redactor
 from tierlog.redact._rule import Rule, sample
+from tierlog.redact._rules import RULES as ALL
 from tierlog.redact._rules._contexts import CONTEXTS
 from tierlog.redact._rules._general import GENERAL
 from tierlog.redact._rules._named import NAMED
+from tierlog.redact._text import TextRedactor
 
 
 SEEDS = range(1, 6)
@@ -156,3 +159,66 @@ class TestRules:
         outside_classes = "".join(part.split("]", 1)[-1] if number else part for number, part in enumerate(plain.split("[")))
         assert "*" not in outside_classes
         assert ",}" not in outside_classes
+
+    @pytest.mark.parametrize("rule", [rule for rule in ALL if rule.leads], ids=lambda rule: rule.name)
+    def test_a_match_begins_where_it_is_looked_for(self, rule: Rule):
+        """
+        What is tried near the literals only finds what is found when all of a text is tried.
+        """
+        assert len(rule.leads) == len(rule.literals)
+        everywhere, near = TextRedactor([replace(rule, leads=())]), TextRedactor([rule])
+        for template in (text for one in ALL for text in one.positive + one.negative):
+            text = f"{sample(template, 1)[0]} and {sample(template, 2)[0]}"
+            assert near.find(text) == everywhere.find(text)
+
+    @pytest.mark.parametrize("rule", [rule for rule in ALL if rule.literals], ids=lambda rule: rule.name)
+    def test_a_long_text_is_looked_at_like_a_short_one(self, rule: Rule):
+        """
+        Where a text is too long to be tried everywhere, the same is found.
+        """
+        redactor, filler = TextRedactor([rule]), "\n" * 40_000
+        for template in rule.positive + rule.negative:
+            text = f"{sample(template, 1)[0]} and {sample(template, 2)[0]}"
+            shifted = [(start + 40_000, end + 40_000) for start, end, _ in redactor.find(text)]
+            assert [(start, end) for start, end, _ in redactor.find(filler + text)] == shifted
+
+
+class TestMany:
+    @pytest.mark.parametrize("line", ["APP_TOKEN={alnum:40}", "export DB_PASSWORD='{alnum:16}'", "KEY=sk_live_{alnum:24}"])
+    def test_each_of_hundreds_is_marked(self, line: str):
+        """
+        An environment of ordinary size is no hostile text.
+        """
+        text = "\n".join(sample(line, seed)[0] for seed in range(200))
+        assert REDACTOR.text(text).count("[REDACTED:") == 200
+
+    @pytest.mark.parametrize("line", ["APP_TOKEN={alnum:40} ", "AKIA", "password=", "key="])
+    def test_a_long_text_of_little_else_is_withheld(self, line: str):
+        """
+        What would take long isn't looked at, and not shown either.
+        """
+        text = sample(line)[0]
+        assert REDACTOR.text(text * (262_144 // len(text))) == "[WITHHELD]"
+
+    def test_a_long_text_with_some_is_looked_at(self):
+        """
+        Long texts with as many secrets as texts have are marked one by one.
+        """
+        text = "".join(f"request {n} took 17 ms\n" * 40 + sample("token={alnum:32}\n", n)[0] for n in range(200))
+        assert REDACTOR.text(text).count("[REDACTED:") == 200
+
+    def test_headers_without_end_are_no_way_to_show_a_key(self):
+        """
+        A text of thousands of headers that begin nothing is hidden, with what stands between them.
+        """
+        text = "-----BEGIN " * 20_000 + sample("-----BEGIN PRIVATE KEY-----\n{base64:64}\n-----END PRIVATE KEY-----\n", 1)[0]
+        assert REDACTOR.text(text) == "[REDACTED:private-key]"
+
+    def test_few_rules_do_for_a_long_text(self):
+        """
+        Rules of one's own, and none that share what they are told by, are as good.
+        """
+        own = [{"name": f"own-{n}", "pattern": f"own{n}_[a-z]{{8}}", "literals": [f"own{n}_"]} for n in range(30)]
+        few = Redactor(rules=own, without={rule.name for rule in ALL})
+        text = " ".join(f"own{n}_abcdefgh" for n in range(30)) + " and more" * 2_000
+        assert few.text(text).count("[REDACTED:") == 30

@@ -107,6 +107,14 @@ class TestSamples:
         text, parts = sample("glpat-{url:20}", 2)
         assert parts_left(REDACTOR.text("https://x.org/?next=" + quote(f"/a?b={text}&c=d", safe="")), parts) == []
 
+    @pytest.mark.parametrize("number", [2, 3, 5])
+    def test_tokens_glued_together_are_hidden_whole(self, number):
+        """
+        A match that takes the first letters of the next token doesn't leave the rest of that.
+        """
+        text = "".join(sample("rk_test_{alnum:30}", seed)[0] for seed in range(number))
+        assert REDACTOR.text(f"it is {text} now") == "it is [REDACTED:stripe-key] now"
+
     @given(st.text(alphabet="ab \n\"'=:,.;()[]{}<>", max_size=30), st.text(alphabet="yz \n\"'=:,.;()[]{}<>", max_size=30))
     def test_any_words_around_a_token_stay(self, before, after):
         """
@@ -178,6 +186,14 @@ class TestExamples:
         shown = "AI" + "zaSyBcE-OOIbhjyR83gm4r2MFC" + "u4MJmprNXsw"
         assert REDACTOR.text(f"at {shown} there") == f"at {shown} there"
         assert REDACTOR.text(f"at {shown[:-1]}x there") == "at [REDACTED:gcp-api-key] there"
+
+    @pytest.mark.parametrize("number", [2, 3, 5])
+    def test_tokens_glued_together_are_hidden_whole(self, number):
+        """
+        A match that takes the first letters of the next token doesn't leave the rest of that.
+        """
+        text = "".join(sample("rk_test_{alnum:30}", seed)[0] for seed in range(number))
+        assert REDACTOR.text(f"it is {text} now") == "it is [REDACTED:stripe-key] now"
 
     @given(st.text(alphabet="ab1", min_size=1, max_size=3).map(lambda text: text[0] * 40))
     def test_one_character_over_and_over_is_an_example(self, text):

@@ -288,8 +288,10 @@ def _take(connection: Connection, keys: list[str], change: Callable[[Entry], Ent
     changed = [new for old in _forget(connection, keys) if (new := change(old)) is not None]
     kept = {entry.key for entry in changed}
     connection.execute(delete(segments).where(segments.c.key.in_([key for key in keys if key not in kept])))
-    for entry in changed:
-        connection.execute(update(segments).where(segments.c.key == entry.key).values(segment_row(entry)))
+    rows = [{f"a_{name}": value for name, value in segment_row(entry).items()} for entry in changed]
+    if rows:  # one statement for all of them
+        values = {name.removeprefix("a_"): bindparam(name) for name in rows[0]}
+        connection.execute(update(segments).where(segments.c.key == bindparam("a_key")).values(values), rows)
     _index(connection, changed)
 
 

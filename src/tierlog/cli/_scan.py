@@ -26,6 +26,7 @@ __all__ = ["Found", "Tree", "scan", "shown_path"]
 
 _HEAD = 8_192
 _LINES_A_STEP = 512
+_ZSTD_STEP = 1_024  # bytes at once: each may become thousands
 _LONGEST = 4_194_304  # bytes of a line that is looked at as one
 _GZIP, _ZSTD = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -245,7 +246,39 @@ def _zstd(raw: Any) -> Any:
         zstandard = import_module("zstandard")
     except ImportError:
         raise _NotReadableError("it is compressed with Zstandard; pip install zstandard") from None
-    return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+    return io.BufferedReader(_Frames(raw, zstandard.ZstdDecompressor()))
+
+
+class _Frames(io.RawIOBase):
+    """
+    What is in a file of Zstandard frames.
+
+    A frame that is cut is an error. The library's own reader ends as if it were whole.
+    """
+
+    def __init__(self, raw: Any, decompressor: Any) -> None:
+        self._raw = raw
+        self._decompressor = decompressor
+        self._frame: Any = None
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            is_between = self._frame is None or self._frame.eof
+            chunk = (self._frame.unused_data if self._frame and is_between else b"") or self._raw.read(_ZSTD_STEP)
+            if not chunk:
+                if not is_between:
+                    raise EOFError("it ends within a frame")
+                return 0
+            if is_between:
+                self._frame = self._decompressor.decompressobj()
+            self._ready = self._frame.decompress(chunk)
+        size = min(len(buffer), len(self._ready))
+        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
+        return size
 
 
 class _Recoded:

@@ -15,6 +15,7 @@ from tierlog.redact._headers import may_hold_block, places
 __all__ = ["MARK", "UNENDED", "Blocks", "hide_blocks", "may_hold_block"]
 
 _MAX_REWIND = 8_192
+_PER_PLACE = 4  # rows that it costs to look at what may be a header
 
 # A block that is whole, and of words: somebody's own idea of a key, or a secret of another kind.
 _WORDS = re.compile(
@@ -41,7 +42,10 @@ def hide_blocks(text: str, count: Callable[[str], None]) -> str:
     parts: list[str] = []
     room = work_room(text)
     position = 0
-    for place in places(text, room):
+    found = places(text, room // _PER_PLACE)
+    if len(found) > room // _PER_PLACE:
+        return _shut([text[: _line_before(text, found[0], 0)]], counted, count)
+    for place in found:
         start = _line_before(text, place, position)
         parts.append(text[position:start])
         position = start

@@ -109,7 +109,7 @@ class Blocks:
         room = self.work + work_room(text)
         text = with_visible_headers(text)
         position = self._mend(text)
-        for header in headers(text, position, room):
+        for header in headers(text, position, len(text)):
             self._between(
                 text[position : header.start], text[header.start : header.end], header, text[header.end : header.end + LOOK_AHEAD]
             )

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 
-__all__ = ["is_count", "is_personal", "is_sensitive", "plain"]
+__all__ = ["is_count", "is_harmless", "is_personal", "is_sensitive", "plain"]
 
 _WORD = re.compile(r"(?<!\d)(?:2fa|2FA)(?!\d)|OAuth|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\da-zA-Z_]+")
 _CHUNK = re.compile(r"[^\W\d_]+")
@@ -149,7 +149,8 @@ _NEVER = _phrases(
     "cookie notice / cookie cutter / cookie preferences / token bucket / token buckets / token ring / per token / per "
     "tokens / pull secret / pull secrets / desktop session / xdg session / xdg session id / term session id / wt session "
     "/ kde session / security session id / oauth scope / forgot password / password manager / pass through / pass rate / "
-    "csrf trusted origins / csrf cookie domain / image pull secrets / public key token / access token lifetime"
+    "csrf trusted origins / csrf cookie domain / image pull secrets / public key token / access token lifetime / to store "
+    "secrets / to store passwords / to store tokens / to store keys / for secrets / for passwords / for tokens / for keys"
 ) + tuple(
     f" {word} token "
     for word in _words(
@@ -158,6 +159,9 @@ _NEVER = _phrases(
     )
 )
 """What only sounds like a secret, and is taken out before anything else is looked at."""
+
+_NEGATED = _phrases("not secret / not a / non secret / non sensitive / non matching / fake / dummy / bogus")
+"""What a name begins with that says of itself that it is none."""
 
 _HARMLESS_END = _words(
     "count counts counter used usage usages limit limits length len size sizes total totals max min avg sum quota budget "
@@ -174,7 +178,7 @@ _HARMLESS_END = _words(
     "permission permissions role roles format formats pattern patterns regex symbol address contract decimals balance "
     "supply amount owner username email user users ref refs reference arn id ids uuid guid fingerprint thumbprint less "
     "field fields form page screen template view placeholder help icon event events action handler middleware consent "
-    "samesite httponly persistence support supports brand country holder"
+    "samesite httponly persistence support supports brand country holder variable variables"
 )
 """What tells something about secrets. Behind a name, it makes it harmless."""
 
@@ -216,6 +220,19 @@ def is_sensitive(name: str) -> bool:
     (True, True, False)
     """
     return any(map(_tells_secret, _readings(name)))
+
+
+def is_harmless(name: str) -> bool:
+    """
+    Tell that *name* would tell of a secret, but for words that make it harmless.
+
+    >>> is_harmless("next_page_token"), is_harmless("app_token"), is_harmless("page")
+    (True, False, False)
+    """
+    readings = list(_readings(name))
+    return any(any(phrase in _spaced(words) for phrase in _NEVER) or _is_negated(words) for words in readings) and not any(
+        map(_tells_secret, readings)
+    )
 
 
 def is_personal(name: str) -> bool:
@@ -289,7 +306,8 @@ def _unglued(word: str) -> list[str]:
             for start in range(max(end - _LONGEST, 0), end - 1)
             if (before := best[start]) is not None and word[start:end] in _KNOWN
         ]
-        best.append(min(ways, key=len, default=None))
+        # Of two ways, the one with the longer words in front: ``secretsid`` is no ``sid``.
+        best.append(min(reversed(ways), key=len, default=None))
     return best[-1] or [word]
 
 
@@ -300,7 +318,7 @@ def _tells_secret(words: list[str]) -> bool:
     for phrase in _ALWAYS:
         spaced = spaced.replace(phrase, " secret ")
     words = spaced.split()
-    if not words or words[-1] in _HARMLESS_END or spaced.endswith((" expires in ", " valid for ")):
+    if not words or _is_negated(words) or words[-1] in _HARMLESS_END or spaced.endswith((" expires in ", " valid for ")):
         return False
     if words[-1] == "tokens" and not _COUNTED.isdisjoint(words):
         return False
@@ -311,6 +329,10 @@ def _tells_secret(words: list[str]) -> bool:
         or any(_is_qualified(*pair) for pair in pairwise(words))
         or any(_ends_in_secret(word) for word in words)
     )
+
+
+def _is_negated(words: list[str]) -> bool:
+    return _spaced(words[:2]).startswith(_NEGATED)
 
 
 def _is_qualified(before: str, word: str) -> bool:

@@ -95,8 +95,11 @@ def _rule(number: int, given: Rule | Mapping[str, Any]) -> Rule:
 def _personal(names: tuple[str, ...]) -> list[Rule]:
     from tierlog.redact._pii import PII  # noqa: PLC0415 -- only for those who ask for it
 
-    rules = {name: Rule(name, (), pattern, accepts=accepts) for name, pattern, accepts in PII}
-    return [rules[choice("redact.pii", name, tuple(rules))] for name in names]
+    known = tuple(dict.fromkeys(name for name, *_ in PII))
+    chosen = {choice("redact.pii", name, known) for name in names}
+    return [
+        Rule(name, (), pattern, accepts=accepts, trigger=trigger) for name, pattern, accepts, trigger in PII if name in chosen
+    ]
 
 
 def _made(setting: str, given: Mapping[str, Any]) -> Rule:

@@ -102,11 +102,12 @@ _PREFIX = r"(?:/\d{1,3}+(?![\w/]))?+"
 _V4 = r"\d{0,2}+\.\d{1,3}+\.\d{1,3}+\.\d{1,3}+"
 # What stands before a version and not before an address: a product and a slash, a package and a dash, an operator.
 _NO_VERSION = r"(?<![A-Za-z][/-]\d)(?<![<>=!~]=\d)(?<!ersion[ =:]\d)(?<!ersion: \d)"
-_IP = (
-    rf"\d(?<![\w.~^]\d)(?=[\d.]){_NO_VERSION}{_V4}{_PREFIX}(?![\w+]|\.\w|-[A-Za-z])"
-    # What isn't an address behind all, _is_ip tells.
-    rf"|[0-9A-Fa-f:](?<![\w.:][0-9A-Fa-f:])[0-9A-Fa-f]{{0,3}}+:[0-9A-Fa-f:.]{{1,40}}+{_PREFIX}(?!\w)"
-)
+_IP4 = rf"\d(?<![\w.~^]\d)(?=[\d.]){_NO_VERSION}{_V4}{_PREFIX}(?![\w+]|\.\w|-[A-Za-z])"
+# What isn't an address behind all, _is_ip tells.
+_IP6 = rf"[0-9A-Fa-f:](?<![\w.:][0-9A-Fa-f:])[0-9A-Fa-f]{{0,3}}+:[0-9A-Fa-f:.]{{1,40}}+{_PREFIX}(?!\w)"
+# Without upper bounds: to count takes long in a text that is nothing else.
+_IP4_TRIGGER = r"\d\.\d+\.\d+\.\d"
+_IP6_TRIGGER = r":[0-9a-f]*:"
 _GROUPS = 8
 _LOOPBACK = 127
 
@@ -212,10 +213,11 @@ def _is_iban(text: str) -> bool:
     return int(number) % 97 == 1
 
 
-PII: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
-    ("email", _EMAIL, _is_email),
-    ("card", _CARD, _is_card),
-    ("ip", _IP, _is_ip),
-    ("iban", _IBAN, _is_iban),
+PII: tuple[tuple[str, str, Callable[[str], bool], str], ...] = (
+    ("email", _EMAIL, _is_email, ""),
+    ("card", _CARD, _is_card, ""),
+    ("ip", _IP6, _is_ip, _IP6_TRIGGER),
+    ("ip", _IP4, _is_ip, _IP4_TRIGGER),
+    ("iban", _IBAN, _is_iban, ""),
 )
-"""Name, pattern (of :mod:`re`, for ASCII) and what tells of a match whether it is one."""
+"""Name, pattern (of :mod:`re`, for ASCII), what tells of a match whether it is one, and what the first look asks for."""

@@ -50,6 +50,16 @@ class Rule:
 
         accepts: Tells of what was matched whether it is a secret at all.
 
+        leads: For each of the literals, how many characters before it a match can
+            begin, if each match begins so near one: then nothing else is tried.
+            Less than 0 if none begins at the literal itself.
+
+        spread: At how many places from there on a match can begin; None if anywhere up
+            to the literal.
+
+        heads: What ends before a literal, or a sign before it, wherever a match
+            begins before it; none if that may be anything.
+
         trigger: A pattern for Hyperscan that says more than *literals*, where they
             are frequent: a text that it doesn't find has no such secret.
 
@@ -65,6 +75,9 @@ class Rule:
     folded: bool = False
     is_token: bool = False
     accepts: Callable[[str], bool] | None = None
+    leads: tuple[int, ...] = ()
+    spread: int | None = None
+    heads: tuple[str, ...] = ()
     trigger: str = ""
     positive: tuple[str, ...] = ()
     negative: tuple[str, ...] = ()

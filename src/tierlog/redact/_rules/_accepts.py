@@ -41,16 +41,20 @@ _STAND_IN = re.compile(
     r"|@\w{1,40}@|(?:enter|insert|put|add|replace|use)[ _-]?(?:me|your|this|here|key|token|the|with)(?:[ _-]\w*)*"
     r"|(?:your|my)[ _-](?:[a-z]+[ _-])*(?:password|passwd|token|secret|key|api|credentials?)(?:[ _-]?here)?"
     r"|(?:api|secret|access)[_-]?(?:key|token)"
-    r"|\w*(?:encrypted|ENC)\[.*)\Z",
+    r"|\w*(?:encrypted|ENC)\[.*"
+    r"|\S{0,64}(?:\.{2,3}|\u2026)[\[<(*]+(?:REDACTED|FILTERED|MASKED|HIDDEN|TRUNCATED)\W*"  # cut by whoever wrote it down
+    r"|[\w\-]{0,32}?abcdefghijklmnopqrstuvwxyz[\w\-]{0,32}|[\w.\-]{0,32}?x{6,64}"
+    r"|(?:[a-z]{1,16}[ _-]){0,6}(?:fake|dummy|bogus|sample|example|placeholder)(?:[ _-][a-z]{1,16}){0,6})\Z",
     re.IGNORECASE | re.DOTALL,
 )
+_CONSTANT = re.compile(r"(?:[A-Z][A-Z0-9]*_)+(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:_?\d{1,2})?\Z")
 _WORDS = _words(
     "none null nil true false undefined unset yes no on off required optional missing invalid expired empty string "
     "str bool int not is was the a an for must has have had could can should will would may and or to of in with "
     "from by at as be are incorrect wrong correct accepted rejected failed denied ok error errors changed updated "
     "reset set enabled disabled unknown default please redacted filtered masked hidden removed n/a nan object array "
     "any text bytes file prompt stdin env environment keychain configured present absent found provided specified "
-    "supplied given needed"
+    "supplied given needed foo bar baz foobar 0 1"
 )
 _PATH = re.compile(r"(?:~?/|\.{1,2}/|[A-Za-z]:\\{1,2})[^\s/\\]*[/\\]|[a-z][a-z0-9+.\-]{1,20}://")
 _CODE = re.compile(
@@ -74,7 +78,9 @@ _NOT_RANDOM = re.compile(
     r"|.*@[\w\-]+\.[a-z]{2,8}\Z",
     re.DOTALL,
 )
-_SHOWN = re.compile(r"EXAMPLE(?:KEY)?\Z|\.\.\.\Z|\u2026\Z|#{4}|\*{4}|x{8}|X{8}")  # as documentation shows one
+# As documentation shows one; looked for one by one, since a pattern of them all is slow.
+_SHOWN = ("EXAMPLE", "####", "****", "xxxxxxxx", "XXXXXXXX", "123456789012", "1234-1234-1234", "1234_1234_1234", "1234.1234.1234")
+_SHOWN_END = ("...", "\u2026")
 _METAVAR = re.compile(r"[A-Z][A-Z_\-]*[\])>.,]*\Z|\[|\(|-|=")
 _FORMAT_WORDS = _words("pass password passwd pwd token secret key apikey api_key user username xxx example")
 _SHORTEST_RANDOM = 8
@@ -88,31 +94,36 @@ _MOST_SLASHES = 3
 _LOOKED_AT = 256
 _SYMBOLS = frozenset("!#$%^&*?~{}[]<>()@")
 _MANY_SYMBOLS = 5
+_DIGIT = re.compile(r"\d")
+_ALNUM = re.compile(r"[^\W_]")
 _CAMEL = re.compile(r"(?:[A-Z]?[a-z]+){1,6}\Z|(?:[A-Z][a-z]+){1,6}\Z")
 
 
 def not_filler(value: str) -> bool:
     """
-    Tell that *value*, which stood in quotes, isn't a stand-in for a secret, a word of prose or a path.
+    Tell that *value*, which stood in quotes, isn't a stand-in for a secret, the
+    name of a constant, a word of prose or a path.
     """
     core = value.strip(" \t.,:;!")
-    return bool(core) and core.lower() not in _WORDS and _STAND_IN.match(core) is None and _PATH.match(value) is None
+    if not core or core.lower() in _WORDS or _CONSTANT.match(core):
+        return False
+    return not _is(_STAND_IN, core) and _PATH.match(value) is None
 
 
 def not_code(value: str) -> bool:
     """
     Tell that *value*, which stood without quotes, isn't an expression of a program either.
     """
-    return not_filler(value) and any(char.isalnum() for char in value) and _CODE.match(value) is None
+    return not_filler(value) and _ALNUM.search(value) is not None and not _is_code(value)
 
 
 def looks_random(value: str) -> bool:
     """
     Tell that *value* has a digit and enough variety to have been generated.
     """
-    if len(value) < _SHORTEST_RANDOM or not not_filler(value) or _NOT_RANDOM.match(value) or _SHOWN.search(value):
+    if len(value) < _SHORTEST_RANDOM or not not_filler(value) or _is(_NOT_RANDOM, value) or _is_shown(value):
         return False
-    return any(char.isdigit() for char in value) and entropy(value[:_LOOKED_AT]) > _LEAST_ENTROPY
+    return _has_digit(value) and entropy(value[:_LOOKED_AT]) > _LEAST_ENTROPY
 
 
 def is_random_text(value: str) -> bool:
@@ -135,9 +146,7 @@ def is_mixed(value: str) -> bool:
     """
     Tell that *value* of a known shape has a digit and isn't made of a few repeated characters.
     """
-    return (
-        any(char.isdigit() for char in value) and entropy(value) > _MIXED_ENTROPY and not value.lower().startswith("abcdefghij")
-    )
+    return _has_digit(value) and entropy(value[:_LOOKED_AT]) > _MIXED_ENTROPY and not value.lower().startswith("abcdefghij")
 
 
 def is_authorization(value: str) -> bool:
@@ -160,9 +169,9 @@ def is_bearer(value: str) -> bool:
     """
     Tell that *value* behind ``Bearer`` is a token, no word.
     """
-    if not not_filler(value) or _CODE.match(value):
+    if not not_filler(value) or _is_code(value):
         return False
-    return any(char.isdigit() for char in value) or len(value) > _LONG_BEARER
+    return _has_digit(value) or len(value) > _LONG_BEARER
 
 
 def is_basic(value: str) -> bool:
@@ -171,14 +180,14 @@ def is_basic(value: str) -> bool:
     """
     if b":" in _decoded(value):
         return True
-    return len(value) % 4 == 0 and (value[-1] == "=" or any(char.isdigit() for char in value))
+    return len(value) % 4 == 0 and (value[-1] == "=" or _has_digit(value))
 
 
 def is_cookie(value: str) -> bool:
     """
     Tell that *value* is a list of cookies, or the value of one.
     """
-    if not not_filler(value) or _CODE.match(value):
+    if not not_filler(value) or _is_code(value):
         return False
     return "=" in value[:_LOOKED_AT] or looks_random(value.split(";", maxsplit=1)[0])
 
@@ -187,7 +196,7 @@ def is_pair(value: str) -> bool:
     """
     Tell that *value*, the second of two texts beside each other, isn't one more name.
     """
-    return not_filler(value) and any(char.isdigit() for char in value) and not _NOT_RANDOM.match(value) and " " not in value
+    return not_filler(value) and _has_digit(value) and not _is(_NOT_RANDOM, value) and " " not in value
 
 
 def is_flag_value(value: str) -> bool:
@@ -221,15 +230,37 @@ def is_encoded(value: str) -> bool:
     return kinds > 1 and (len(value.rstrip("=")) % 4 != 1) and bool(_decoded(value)) and not _CAMEL.match(value)
 
 
+def _is(pattern: re.Pattern[str], value: str) -> bool:
+    """
+    Tell that *pattern* matches a value, or both ends of a long one.
+    """
+    if len(value) > _LOOKED_AT:
+        return pattern.match(value[:_LOOKED_AT]) is not None and pattern.match(value[-_LOOKED_AT:]) is not None
+    return pattern.match(value) is not None
+
+
+def _is_code(value: str) -> bool:
+    return _CODE.match(value[:_LOOKED_AT]) is not None
+
+
+def _has_digit(value: str) -> bool:
+    return _DIGIT.search(value) is not None
+
+
+def _is_shown(value: str) -> bool:
+    return value.endswith(_SHOWN_END) or any(part in value for part in _SHOWN)
+
+
 def _is_letters(value: str) -> bool:
     if len(value) < _LONG_LETTERS or not value.isalpha() or not value.isascii() or "abcdefghijklm" in value.lower():
         return False
-    changes = sum(a.isupper() != b.isupper() for a, b in pairwise(value))
-    return changes > len(value) / 4 and entropy(value[:_LOOKED_AT]) > _LETTERS_ENTROPY
+    head = value[:_LOOKED_AT]
+    changes = sum(a.isupper() != b.isupper() for a, b in pairwise(head))
+    return changes > len(head) / 4 and entropy(head) > _LETTERS_ENTROPY
 
 
 def _is_symbols(value: str) -> bool:
-    kinds = len(set(value) & _SYMBOLS)
+    kinds = len(set(value[:_LOOKED_AT]) & _SYMBOLS)
     return (
         kinds >= _MANY_SYMBOLS
         and len(value) > _SHORTEST_RANDOM

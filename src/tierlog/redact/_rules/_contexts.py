@@ -37,6 +37,7 @@ CONTEXTS: tuple[Rule, ...] = (
         r"bearer(?: {1,3}|%20|\+)\\{0,3}[\"']?(?P<secret>[a-z0-9._~+/=|:\-]{8,4096}+)(?![({\[])",
         folded=True,
         accepts=is_bearer,
+        leads=(0, 0, 0),
         positive=("Authorization: Bearer {alnum:32}", "bearer {url:40}", '"Bearer {hex:32}"'),
         negative=(
             "bearer authentication",
@@ -52,6 +53,7 @@ CONTEXTS: tuple[Rule, ...] = (
         r"basic(?: {1,3}|%20)(?P<secret>[a-z0-9+/]{8,4096}+={0,2})(?![\w+/.\-])",
         folded=True,
         accepts=is_basic,
+        leads=(0, 0),
         positive=("Authorization: Basic {base64:31}=",),
         negative=("basic authentication", "Basic {base64(user:password)}"),
     ),
@@ -63,6 +65,7 @@ CONTEXTS: tuple[Rule, ...] = (
         + r"(?:[a-z][a-z0-9\-]{1,30}+(?:[ \t]{1,3}|%20))?(?P<secret>[^\s\"'`\\,;{$<>()&\]\[][^\s\"'`\\,;&\]]{3,8191}+)",
         folded=True,
         accepts=is_authorization,
+        leads=(0, 0, 0, 0),
         positive=(
             "Authorization: {hex:32}",
             "authorization: Token {hex:40}",
@@ -80,6 +83,8 @@ CONTEXTS: tuple[Rule, ...] = (
         r"(?P<secret>[a-z0-9+/_\-%.=~]{24,4096}+)",
         folded=True,
         accepts=looks_random,
+        leads=(0, 0, 6),
+        heads=("x-amz",),
         trigger=r"(?:sig|signature|response|security-token)(?:=|%3d)",
         positive=(
             "https://b.s3.amazonaws.com/x?X-Amz-Expires=1&X-Amz-Signature={hex:64}&a=1",
@@ -96,6 +101,7 @@ CONTEXTS: tuple[Rule, ...] = (
         r"\[?\\{0,3}[\"'`]?(?P<secret>[^\s\"'`\\;=][^\r\n\"'`\\]{0,8191}+)",
         folded=True,
         accepts=is_cookie,
+        leads=(0,),
         positive=(
             "Cookie: session={alnum:20}",
             "Set-Cookie: id={hex:32}; Path=/",
@@ -111,6 +117,7 @@ CONTEXTS: tuple[Rule, ...] = (
         r"(?:[@?#][^\s/\"'<>\\@]{1,64}+(?=@)){0,2})(?:@|%40)(?=[\w\[.{$\-])",
         folded=True,
         accepts=not_filler,
+        leads=(0, 0, 0),
         trigger=r"(?::|%3a)(?://|%2f%2f|\\/\\/)[^\s/@]*(?::|%3a)[^\s/]+(?:@|%40)",
         positive=(
             "postgres://bob:{alnum:12}@db:5432/x",
@@ -132,6 +139,7 @@ CONTEXTS: tuple[Rule, ...] = (
         r"://(?P<secret>[a-z0-9_\-]{20,256}+)(?::(?:x-oauth-basic|x-token-auth)?)?@(?=\w)",
         folded=True,
         accepts=looks_random,
+        leads=(0,),
         trigger=r"://[A-Za-z0-9_\-]{20,}[:@]",
         positive=("git clone https://{alnum:36}@example.com/x.git",),
         negative=("ssh://git@github.com",),
@@ -147,7 +155,7 @@ CONTEXTS: tuple[Rule, ...] = (
     Rule(
         "curl-user",
         ("curl",),
-        r"(?:(?<=[ \t])-u|--user|--proxy-user|(?<=\s)-u)(?:[ \t]{1,4}|=)?[\"']?"
+        r"-(?:(?<=\s-)u|-user|-proxy-user)(?:[ \t]{1,4}|=)?[\"']?"
         r"(?!\d{1}:\d|\d{2}:\d|\d{3}:\d|\d{4}:\d|\d{5}:\d)[^\s:\"']{1,128}+:"
         r"(?P<secret>[^\s\"']{1,256}+)",
         folded=True,
@@ -163,10 +171,10 @@ CONTEXTS: tuple[Rule, ...] = (
     Rule(
         "command-flag",
         ("--",),
-        r"(?<![\w\-])--?(?P<name>[a-z][\w\-]{2,40}+)(?<!stdin)(?<!-file)[ \t]{1,3}+" + _FLAG_VALUE,
+        r"-(?<![\w\-]-)-?(?P<name>[a-z][\w\-]{2,40}+)(?<!stdin)(?<!-file)[ \t]{1,3}+" + _FLAG_VALUE,
         folded=True,
         accepts=is_flag_value,
-        trigger=r"(?:^|[^\-])--[\w\-]*(?:pass|pwd|secret|token|key|auth|cred)[\w\-]*[ \t]",
+        trigger=r"--[\w\-]{0,40}(?:pass|pwd|secret|token|key|auth|cred)[\w\-]*[ \t]",
         positive=(
             "login --password {alnum:8}2 --force",
             "run --token '{alnum:12}3'",
@@ -189,6 +197,7 @@ CONTEXTS: tuple[Rule, ...] = (
         r"docker login[^\r\n;|&]{0,60}? -p |redis-cli[^\r\n;|&]{0,60}? -a )"
         r"[\"']?(?P<secret>[^\s\"'\-=][^\s\"']{2,127}+)",
         accepts=is_user_password,
+        leads=(0, 0, 0, 0),
         positive=("sshpass -p {alnum:9} ssh x", "mysql -u root -p{alnum:9} db", "docker login -u bob -p {alnum:10} x"),
         negative=("mysql -u root -p", "docker login -p $PW x", "mysql -h db -P 3306"),
     ),
@@ -206,6 +215,7 @@ CONTEXTS: tuple[Rule, ...] = (
         ("IDENTIFIED", "identified"),
         r"(?i:identified(?: with \w{1,40})? (?:by|as)(?: password)?) ?[\"'](?P<secret>[^\"'\r\n]{1,256}+)",
         accepts=not_filler,
+        leads=(0, 0),
         positive=("CREATE USER bob IDENTIFIED BY '{alnum:8}'", 'alter user bob identified by "{alnum:9}"'),
         negative=("IDENTIFIED BY '****'",),
     ),
@@ -239,11 +249,12 @@ CONTEXTS: tuple[Rule, ...] = (
         r"|\"[\w./\-]{1,64}+\\?\": {0,2}\\?)[\"']?(?P<secret>[a-z0-9+/]{10,4096}+={0,2})(?=[\"'\s\\]|\Z)",
         folded=True,
         accepts=is_encoded,
-        trigger=r"kind\\?[\"']?:[ \t]*\\?[\"']?secret[\\\"'\s,}]",
+        trigger=r"kind\\?[\"']?:[ \t]*\\?[\"']?secret(?:[\\\"'\s,}]|$)",
         positive=(
             "kind: Secret\ndata:\n  a: {base64:15}=\n  b.pem: {base64:40}\n",
             "apiVersion: v1\ndata:\n  a: |\n    {base64:23}=\nkind: Secret\n",
             '{"kind": "Secret", "data": {"a": "{base64:23}="}}',
+            "apiVersion: v1\ndata:\n  a: >\n    {base64:23}=\nkind: Secret",
         ),
         negative=(
             "kind: ExternalSecret\nspec:\n  a: YmFzZTY0YmFzZTY0YQ==\n",
@@ -253,11 +264,12 @@ CONTEXTS: tuple[Rule, ...] = (
     ),
     Rule(
         "aws-secret-key",
-        ("aws", "secret"),
+        ("aws", "amazon", "secret"),
         r"(?:aws|amazon|secret)[\w.\-]{0,40}+(?:\\{0,3}[\"'`])?[ \t]{0,4}+(?::?={1,3}>?|:|,)[ \t]{0,4}+@?(?:\\{0,3}[\"'`])?"
         r"(?P<secret>[a-z0-9+/]{40})(?![a-z0-9+/=])",
         folded=True,
         accepts=is_mixed,
+        leads=(0, 0, 0),
         trigger=r"(?:aws|amazon|secret)[\w.\-]*[\\\"'`]*[ \t]*[=:,]+",
         positive=("aws_secret_access_key = {base64:40}", 'AWS_SECRET="{base64:40}"', '"SecretAccessKey": "{base64:40}"'),
         negative=("aws_commit: abc", "aws_path=/usr/local/lib"),

@@ -35,6 +35,11 @@ _TOKENS = (
 )
 _PASSWORD_LITERALS = ("passw", "passp", "passc", "pwd", "psswd", "contrase", "kennwort", "secret", "pass", "pw")
 _TOKEN_LITERALS = ("token", "key", "auth", "cred", "session", "sessid", "sid", "dsn", "jwt", "csrf", "xsrf", "hmac")
+# How far before its literal a name begins: "keystore_pass", "instrumentation_key".
+_PASSWORD_LEADS = tuple(9 if one in {"pass", "pw"} else 2 if one == "passw" else 0 for one in _PASSWORD_LITERALS)
+_TOKEN_LEADS = tuple(-16 if one == "key" else 0 for one in _TOKEN_LITERALS)
+_PASSWORD_HEADS = ("ht", "clou", "cloudant", *(one for one in _OWNERS.split() if one.isalpha()))
+_TOKEN_HEADS = tuple(_OF_KEY.split())
 _PASSWORD_TRIGGER = r"(?:pass|pwd|psswd|contrase|kennwort|secret|_pw|-pw|\bpw)" + ASSIGN_TRIGGER
 _TOKEN_TRIGGER = r"(?:token|key|auth|cred|session|sessid|sid|dsn|jwt|[cx]srf|hmac)" + ASSIGN_TRIGGER
 # Behind a gap, what looks like a next assignment isn't the value of this one.
@@ -71,6 +76,8 @@ GENERAL: tuple[Rule, ...] = (
         _quoted(_PASSWORDS),
         folded=True,
         accepts=not_filler,
+        leads=_PASSWORD_LEADS,
+        heads=_PASSWORD_HEADS,
         trigger=_PASSWORD_TRIGGER,
         positive=(
             'password="{alnum:12}"',
@@ -102,6 +109,9 @@ GENERAL: tuple[Rule, ...] = (
             'password = "your-password-here"',
             '"password": null, "user": "bob"',
             '"password_changed_at": "2024-01-01"',
+            'serviceToken:\n  fn::secret: "ops_eyJzaWdu..[Redacted]"',
+            'secret: "sk_abcdefghijklmnopqrstuvwxyz123"',
+            'password="foo"',
         ),
     ),
     Rule(
@@ -110,6 +120,8 @@ GENERAL: tuple[Rule, ...] = (
         _bare(_PASSWORDS),
         folded=True,
         accepts=not_code,
+        leads=_PASSWORD_LEADS,
+        heads=_PASSWORD_HEADS,
         trigger=_PASSWORD_TRIGGER,
         positive=(
             "password={alnum:10}",
@@ -149,6 +161,13 @@ GENERAL: tuple[Rule, ...] = (
             "secret: ***",
             "self.password = password",
             "if password == other_password:",
+            "secret: ops_eyJzaWdu...[masked]",
+            "secretKey: foo",
+            "vaultToStoreSecrets: dev2-abc-1204",
+            "OtherPassword=0",
+            "password: the-fake-one",
+            "secret = Ab6xxxxxx",
+            "<AppSecretsId>0a1b2c3d-0a1b-4c2d-8e3f-0a1b2c3d4e5f</AppSecretsId>",
             "password: process.env.PASSWORD",
         ),
     ),
@@ -168,6 +187,8 @@ GENERAL: tuple[Rule, ...] = (
         _beside(_PASSWORDS),
         folded=True,
         accepts=is_pair,
+        leads=_PASSWORD_LEADS,
+        heads=_PASSWORD_HEADS,
         trigger=r"(?:pass|pwd|secret)[\w.\-]*\\?[\"'`],[ \t]*\\?[\"'`]",
         positive=('System.setProperty("DB_PASSWORD", "{alnum:9}1")',),
         negative=('required = ["password", "username"]',),
@@ -178,6 +199,8 @@ GENERAL: tuple[Rule, ...] = (
         _quoted(_TOKENS),
         folded=True,
         accepts=is_random_text,
+        leads=_TOKEN_LEADS,
+        heads=_TOKEN_HEADS,
         trigger=_TOKEN_TRIGGER,
         positive=(
             f'token = "{_LONG}"',
@@ -193,6 +216,9 @@ GENERAL: tuple[Rule, ...] = (
         ),
         negative=(
             'token: "string"',
+            'nonMatchingToken := "e5a7b3c5d1f9a2b4"',
+            'sync_token = "e5a7b3c5d1f9a2b4"',
+            'api_token = "PROD_API_TOKEN_2"',
             '"next_page_token": "a1b2c3d4e5f6a7b8c9"',
             '"token_type": "bearer12345"',
             'cache key: "linux-py3-1a2b3c4d5e6f"',
@@ -205,6 +231,8 @@ GENERAL: tuple[Rule, ...] = (
         _bare(_TOKENS),
         folded=True,
         accepts=is_random_code,
+        leads=_TOKEN_LEADS,
+        heads=_TOKEN_HEADS,
         trigger=_TOKEN_TRIGGER,
         positive=(
             f"TOKEN={_LONG}",
@@ -225,6 +253,8 @@ GENERAL: tuple[Rule, ...] = (
             "token=${{ secrets.TOKEN2 }}",
             "token = response.data.token2",
             "api_key = get_api_key2()",
+            "DB_TOKEN=abcd123456789012345678e9f0",
+            "token3=abcd-1234-1234-1234-0a1b2c3d4e5f",
         ),
     ),
     Rule(
@@ -233,6 +263,8 @@ GENERAL: tuple[Rule, ...] = (
         _beside(_TOKENS),
         folded=True,
         accepts=is_random_text,
+        leads=_TOKEN_LEADS,
+        heads=_TOKEN_HEADS,
         trigger=r"(?:token|key|auth|cred)[\w.\-]*\\?[\"'`],[ \t]*\\?[\"'`]",
         positive=(f'System.setProperty("API_TOKEN", "{_LONG}")', f'("x-api-key", "{_LONG}")'),
     ),

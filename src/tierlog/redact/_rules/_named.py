@@ -40,6 +40,7 @@ def _named(name: str, issuers: str, *shapes: str) -> Rule:
         rf"(?>{known}){_GAP}{_IS}{_OPEN}(?P<secret>(?>{shape}))(?![\w+/=]|-[a-z0-9])",
         folded=True,
         accepts=is_mixed,
+        leads=(0,) * len(keywords),
         positive=_examples(keywords[0], shapes),
     )
 
@@ -85,6 +86,7 @@ def _filled(pattern: str) -> str:
     """
     Return the template of a text that a simple *pattern* matches.
     """
+    pattern = re.sub(r"\(\?![^)]*\)", "", pattern)
     pattern = re.sub(r"\(\?:([^|)]*)[^)]*\)\??", r"\1", pattern)
     pattern = re.sub(r"\[(\w)[^\]]*\](?!\{)", r"\1", pattern)
     pattern = re.sub(r"\[[^\]]*w[^\]]*\]\{(\d+)[,\d]*\}", r"{alnum:\1}", pattern)
@@ -186,7 +188,7 @@ _ISSUERS: tuple[Rule, ...] = (
     _named("square-token", "square", r"(?:eaaa|sq0atp-)[\w\-+=]{22,60}", r"sq0csp-[\w\-]{43}"),
     _named("squarespace-token", "squarespace", "uuid"),
     _named("sumologic-key", "sumo", "alnum64", r"su[a-z0-9]{12}"),
-    _named("telegram-token", "telegr", r"\d{5,16}:a[\w\-]{34}"),
+    _named("telegram-token", "telegr", r"\d{5,16}:a[\w\-]{34}(?!-)"),
     _named("tencent-secret", "tencent qcloud", "alnum32"),
     _named("trello-key", "trello", "hex64", "hex32"),
     _named("travis-token", "travis", "word22"),

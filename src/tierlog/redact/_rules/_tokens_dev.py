@@ -134,7 +134,7 @@ _BUILDS: tuple[Rule, ...] = (
     ),
     Rule(
         "artifactory-key",
-        ("akc", "ap0", "ap1", "ap2", "ap3", "ap4", "ap5", "ap6", "ap7", "ap8", "ap9", "apa", "apb", "apc", "apd", "ape", "apf"),
+        ("AKC", *(f"AP{digit}" for digit in "0123456789ABCDEF")),
         r"(?:AKC|AP[0-9A-F])[A-Za-z0-9]{10,100}",
         is_token=True,
         accepts=_is_artifactory,
@@ -151,10 +151,12 @@ _BUILDS: tuple[Rule, ...] = (
     ),
     Rule(
         "curl-user",
-        ("-u", "--user", "--proxy-user"),
+        ("-u", "-U", "--user", "--proxy-user"),
         r"[\s\"'](?:-u|-U|--user|--proxy-user)[ \t=]{0,2}"
         r"(?:[\"'](?P<quoted>[^\s\"':]{1,48}+:[^\"'\r\n]{1,64})[\"']|(?P<bare>[^\s\"':]{1,48}+:[^\s\"']{1,64}))",
         accepts=_is_login,
+        leads=(1, 1, 1, 1),
+        spread=1,
         trigger=r"curl[\s\S]*[\s\"'](?:-u|--user|--proxy-user)",
         positive=("curl -u me:{alnum:12} https://x.org", "curl --user 'me:{alnum:8}' https://x.org"),
         negative=(
@@ -191,7 +193,15 @@ _WATCHING: tuple[Rule, ...] = (
         "NRII-{alnum:32}",
         "NRJS-{hex:19}",
     ),
-    free("newrelic-license", "NRAL", r"[a-zA-Z0-9]{36}NRAL", "{hex:36}NRAL", before="[A-Za-z0-9]", trigger=r"[a-f0-9]{36}NRAL"),
+    free(
+        "newrelic-license",
+        "NRAL",
+        r"[a-zA-Z0-9]{36}NRAL",
+        "{hex:36}NRAL",
+        before="[A-Za-z0-9]",
+        lead=36,
+        trigger=r"[a-f0-9]{36}NRAL",
+    ),
     token(
         "dynatrace-token",
         "dt0",
@@ -200,7 +210,11 @@ _WATCHING: tuple[Rule, ...] = (
         trigger=r"dt0[a-z][0-9]{2}\.",
     ),
     token(
-        "honeycomb-key", "hcaik_ hcaic_ hcamk_ hcxik_ hcxmk_ hcxlk_ hcbik_", r"hc[abx][iml][kc]_[a-z0-9]{58}", "hcaik_{lower:58}"
+        "honeycomb-key",
+        "hcaik_ hcaic_ hcamk_ hcxik_ hcxmk_ hcxlk_ hcbik_",
+        r"hc[abx][iml][kc]_[a-z0-9]{58}",
+        "hcaik_{lower:58}",
+        lead=0,
     ),
     token("axiom-token", "xaat- xapt-", rf"xa[ap]t-{UUID}", f"xaat-{A_UUID}"),
     token("posthog-key", "phx_", r"phx_[A-Za-z0-9]{40,60}", "phx_{alnum:43}", accepts=is_mixed),
@@ -220,7 +234,7 @@ _MODELS: tuple[Rule, ...] = (
     token("langfuse-key", "sk-lf-", rf"sk-lf-{UUID}", f"sk-lf-{A_UUID}"),
     token(
         "openai-key",
-        "sk-proj- sk-svcacct- sk-admin- sk-service- sk-none-",
+        "sk-proj- sk-svcacct- sk-admin- sk-service- sk-None-",
         r"sk-(?:proj|svcacct|admin|service|None)-[\w-]{36,255}",
         "sk-proj-{url:74}T3BlbkFJ{url:73}A",
     ),

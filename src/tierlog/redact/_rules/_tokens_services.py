@@ -5,10 +5,13 @@ Tokens of services that send, pay, sell, plan and talk.
 from __future__ import annotations
 
 from tierlog.redact._rule import Rule
-from tierlog.redact._rules._form import A_UUID, UUID, free, is_mixed, not_example, token
+from tierlog.redact._rules._form import A_UUID, UUID, begin, free, is_mixed, not_example, token
 
 
 __all__ = ["SERVICES"]
+
+_DIGITS = tuple("0123456789")
+_HEX_DIGITS = (*_DIGITS, *"abcdef")
 
 _LEAST_DIGITS = 3
 _MANY_DIGITS = 5
@@ -75,11 +78,12 @@ _TALK: tuple[Rule, ...] = (
     free(
         "discord-token",
         "",
-        r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,38}|mfa\.[\w-]{84}",
+        r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,38}",
         "t=M{alnum:23}.G{alnum:5}.{url:27}",
-        trigger=r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27}|mfa\.[\w-]{84}",
+        trigger=r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27}",
         accepts=is_mixed,
     ),
+    free("discord-mfa-token", "mfa.", r"mfa\.[\w-]{84}", "t=mfa.{url:84}", trigger=r"mfa\.[\w-]{84}", accepts=is_mixed),
     Rule(
         "discord-webhook",
         ("/webhooks/",),
@@ -103,9 +107,9 @@ _TALK: tuple[Rule, ...] = (
     Rule(
         "telegram-token",
         (":A",),
-        r"(?:(?<![\w-])|(?<=\\[nrtbfv])|(?<=%[0-9A-Fa-f]{2})|(?<=\\x[0-9A-Fa-f]{2})"
-        r"|(?<=\\u00[0-9A-Fa-f]{2})|(?<=\[[0-9]m)|(?<=[\[;][0-9]{2}m))"
-        r"(?:bot)?(?P<secret>[0-9]{5,16}+:A[\w-]{34})(?![\w-])",
+        begin(r"[\w-]") + r"(?:bot)?(?P<secret>[0-9]{5,16}+:A[\w-]{34})(?![\w-])",
+        leads=(-19,),
+        heads=_DIGITS,
         trigger=r"[0-9]{5}:A[\w-]{30}",
         accepts=_is_telegram,
         positive=("https://api.telegram.org/bot{digits:10}:AA{alnum:33}/getMe",),
@@ -119,9 +123,19 @@ _TALK: tuple[Rule, ...] = (
         "-",
         r"[a-h0-9]{32}-[a-h0-9]{8}-[a-h0-9]{8}(?![\w-])",
         "{hex:32}-{hex:8}-{hex:8}",
+        lead=32,
+        heads=(*_HEX_DIGITS, "g", "h"),
         trigger=r"[a-h0-9]{32}-[a-h0-9]{8}-[a-h0-9]{8}",
     ),
-    free("mailchimp-key", "-us", r"[0-9a-f]{32}-us[0-9]{1,2}(?![0-9A-Za-z])", "{hex:32}-us12", trigger=r"[0-9a-f]{32}-us[0-9]"),
+    free(
+        "mailchimp-key",
+        "-us",
+        r"[0-9a-f]{32}-us[0-9]{1,2}(?![0-9A-Za-z])",
+        "{hex:32}-us12",
+        lead=32,
+        heads=_HEX_DIGITS,
+        trigger=r"[0-9a-f]{32}-us[0-9]",
+    ),
     token("brevo-key", "xkeysib- xsmtpsib-", r"x(?:key|smtp)sib-[a-f0-9]{64}-[A-Za-z0-9]{16}", "xkeysib-{hex:64}-{alnum:16}"),
     token("mailersend-key", "mlsn.", r"mlsn\.[a-f0-9]{64}", "mlsn.{hex:64}"),
     token("mandrill-key", "md-", r"md-[\w-]{22}", "md-{alnum:22}", trigger=r"md-[\w-]{22}", accepts=is_mixed),
@@ -139,6 +153,7 @@ _TALK: tuple[Rule, ...] = (
         r"EAA[A-Z][A-Za-z0-9]{90,400}",
         "EAAC{alnum:120}",
         trigger="EAA[A-Z][a-z0-9]{90}",
+        lead=0,
         accepts=is_mixed,
     ),
     free(
@@ -149,13 +164,15 @@ _TALK: tuple[Rule, ...] = (
         trigger=r"[0-9]{15}(?:\x7c|%7C)[\w-]{27}",
         before=r"[\w.-]",
         accepts=is_mixed,
+        lead=16,
+        spread=2,
+        heads=_DIGITS,
     ),
     free(
         "twitter-bearer-token",
         "AAAAAAAAAAAAAAAAAAAAAA",
         r"A{22}[A-Za-z0-9%]{60,120}",
         "AAAAAAAAAAAAAAAAAAAAAA{alnum:80}",
-        trigger="A{21}[b-z0-9%][a-z0-9%]{30}",
         accepts=is_mixed,
     ),
     token("intercom-token", "dG9rO", r"dG9rO[A-Za-z0-9+/=_-]{50,80}", "dG9rO{alnum:55}"),
@@ -284,7 +301,7 @@ _PLAN: tuple[Rule, ...] = (
     token(
         "clickup-token", "pk_", r"pk_[0-9]{6,10}_[A-Z0-9]{32}", "pk_{digits:8}_{upper:32}", trigger=r"pk_[0-9]{6,10}_[A-Z0-9]{32}"
     ),
-    token("figma-token", "figd_ figdr_ figo_ figu_", r"fig(?:d|dr|o|u|ur|or)_[\w-]{36,64}", "figd_{alnum:40}"),
+    token("figma-token", "figd_ figdr_ figo_ figu_ figur_ figor_", r"fig(?:d|dr|o|u|ur|or)_[\w-]{36,64}", "figd_{alnum:40}"),
     token("contentful-token", "CFPAT-", r"CFPAT-[\w-]{43}", "CFPAT-{alnum:43}"),
     token("typeform-token", "tfp_", r"tfp_[\w.=-]{40,60}", "tfp_{alnum:59}"),
     token("frameio-token", "fio-u-", r"fio-u-[\w=-]{64}", "fio-u-{alnum:64}"),
@@ -298,7 +315,7 @@ _PLAN: tuple[Rule, ...] = (
         trigger=r"pat-[a-z]{2,3}[0-9]?-[0-9a-f]{8}-",
     ),
     free("dropbox-token", "sl.", r"sl\.(?:u\.)?[\w=-]{120,1200}", "sl.{alnum:135}", trigger=r"sl\.(?:u\.)?[\w=-]{60}"),
-    token("apify-token", "apify_api_", r"apify_(?:api|proxy)_[A-Za-z0-9]{36,40}", "apify_api_{alnum:36}"),
+    token("apify-token", "apify_api_ apify_proxy_", r"apify_(?:api|proxy)_[A-Za-z0-9]{36,40}", "apify_api_{alnum:36}"),
     token(
         "mapbox-token",
         "pk. sk. tk.",
@@ -309,15 +326,16 @@ _PLAN: tuple[Rule, ...] = (
     free("mapbox-key", "pk.eyJ sk.eyJ tk.eyJ", r"[pst]k\.eyJ[\w-]{30,250}+\.[\w-]{20,24}", "sk.eyJ1{alnum:60}.{alnum:22}"),
     free(
         "authress-key",
-        ".acc",
+        "scauth_ authress_ sc_ ext_",
         r"(?:scauth|authress|sc|ext)_[a-z0-9]{5,30}\.[a-z0-9]{4,6}\.acc[_-][a-z0-9-]{10,32}\.[A-Za-z0-9+/_=-]{30,120}",
         "sc_{lower:16}.{lower:4}.acc-{lower:12}.{alnum:60}",
+        trigger=r"(?:scauth|authress|sc|ext)_[a-z0-9]{5,30}\.[a-z0-9]{4,6}\.acc[_-]",
     ),
     token("adafruit-key", "aio_", r"aio_[A-Za-z0-9]{28}", "aio_{alnum:28}", trigger=r"aio_[A-Z0-9]{28}", accepts=is_mixed),
     token("okta-token", "SSWS", r"SSWS[ :=]{1,2}00[\w-]{40}", "SSWS 00{alnum:40}"),
     token("ory-token", "ory_", r"ory_[a-z]{2,4}_[\w-]{32,90}", "ory_pat_{alnum:32}"),
     token("stytch-secret", "secret-test- secret-live-", r"secret-(?:test|live)-[\w-]{32,48}={0,2}", "secret-live-{alnum:36}"),
-    token("firebase-server-key", ":APA91", r"AAAA[\w-]{7}:APA91[\w-]{130,180}", "AAAA{alnum:7}:APA91{alnum:135}"),
+    token("firebase-server-key", ":APA91", r"AAAA[\w-]{7}:APA91[\w-]{130,180}", "AAAA{alnum:7}:APA91{alnum:135}", lead=11),
     token("beamer-token", "b_", r"b_[A-Za-z0-9]{43}=", "b_{alnum:43}=", trigger=r"b_[A-Z0-9]{43}="),
     token("adobe-client-secret", "p8e- p8-", r"p8e-[a-fA-F0-9]{32}", "p8e-{hex:32}"),
 )
