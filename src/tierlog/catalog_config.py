@@ -18,11 +18,13 @@ CatalogOption = str | bool | None
 
 def checked(given: CatalogOption) -> CatalogOption:
     """
-    Return *given*.
+    Return *given*; false for ``"none"`` and ``"false"``, as variables say it.
 
     Raises:
         ConfigError: It is none of what :data:`CatalogOption` says.
     """
+    if isinstance(given, str) and given.strip().lower() in {"none", "false"}:
+        return False
     if given is None or isinstance(given, bool) or (isinstance(given, str) and "://" in given):
         return given
     raise ConfigError("sink.catalog", f"{given!r} isn't a URL such as postgresql+psycopg://…, nor false for none")
@@ -44,7 +46,8 @@ def opened(given: CatalogOption, root: Path) -> Any:
 
         MissingExtraError: What it needs isn't installed.
     """
-    if checked(given) is False:
+    given = checked(given)
+    if given is False:
         return None
     from tierlog.catalog import Catalog, sqlite_url  # noqa: PLC0415 -- 0.2 s, and only where it is used
 

@@ -188,7 +188,7 @@ class TestStats:
         metrics = tierlog("stats", "--root", root, "--prometheus").stdout
 
         assert done.returncode == 1
-        assert "1 wait" in done.stdout
+        assert "1 segment to be shipped" in done.stdout
         assert "can't be reached" in done.stdout
         assert (told["pending"], told["backlog_bytes"]) == (1, sum(map(len, segments(root).values())))
         assert told["oldest_unshipped_age"] > 0
@@ -206,4 +206,4 @@ class TestStats:
         done = tierlog("stats", "--root", root)
 
         assert done.returncode == 0
-        assert "0 wait" in done.stdout
+        assert "0 segments to be shipped" in done.stdout

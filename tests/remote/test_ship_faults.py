@@ -167,7 +167,7 @@ class TestAnswers:
         said = done.err.splitlines()
         assert len(said) == 2
         assert "may not do this with bucket" in said[0]
-        assert "wait on the disk, and are tried again" in said[0]
+        assert "waits on the disk, and is tried again" in said[0]
         assert "works again" in said[1]
 
     def test_another_object_under_the_key(self, root, r2):

@@ -290,7 +290,7 @@ def _take(connection: Connection, keys: list[str], change: Callable[[Entry], Ent
     connection.execute(delete(segments).where(segments.c.key.in_([key for key in keys if key not in kept])))
     rows = [{f"a_{name}": value for name, value in segment_row(entry).items()} for entry in changed]
     if rows:  # one statement for all of them
-        values = {name.removeprefix("a_"): bindparam(name) for name in rows[0]}
+        values: dict[str, Any] = {name.removeprefix("a_"): bindparam(name) for name in rows[0]}
         connection.execute(update(segments).where(segments.c.key == bindparam("a_key")).values(values), rows)
     _index(connection, changed)
 

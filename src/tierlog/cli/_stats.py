@@ -12,7 +12,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from tierlog.cli._output import print_json
+from tierlog.cli._output import number, print_json
 from tierlog.cli._store_options import chosen, store_options
 from tierlog.cli._terminal import log_text, make_console, size
 from tierlog.errors import ConfigError
@@ -85,12 +85,12 @@ def _show(facts: dict[str, Any]) -> None:
     for tier, one in facts["tiers"].items():
         table.add_row(tier, str(one["segments"]), size(one["bytes"]))
     console.print(table)
-    console.print(f"{facts['segments']['open']} open; {facts['torn_lines']} torn lines in quarantine")
+    console.print(f"{facts['segments']['open']} open; {number(facts['torn_lines'], 'torn line')} in quarantine")
     if facts["ships_to"] is None:
         console.print("nothing is shipped from this root")
         return
     console.print(
-        f"ships to {facts['ships_to']}: {facts['pending']} wait, {size(facts['backlog_bytes'])}, "
+        f"ships to {facts['ships_to']}: {number(facts['pending'], 'segment')} to be shipped, {size(facts['backlog_bytes'])}, "
         f"the oldest for {_age(facts['oldest_unshipped_age'])}"
     )
     if facts["last_error"]:

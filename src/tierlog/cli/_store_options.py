@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tierlog.catalog_config import opened
+from tierlog.catalog_config import checked, opened
 from tierlog.cli._errors import WrongUse
 from tierlog.options import parameter_names
 from tierlog.settings import from_environment
@@ -124,8 +124,7 @@ def chosen(**given: Any) -> Chosen:
     if config is not None:
         options.update(read_config(config))
     options.update({name: value for name, value in given.items() if value is not None})
-    if str(options.get("catalog", "")).lower() in {"none", "false"}:
-        options["catalog"] = False
+    options["catalog"] = checked(options.get("catalog"))
     root = Path(options.pop("root", "logs")).absolute()
     if not options.get("bucket"):
         noted = destination(root)

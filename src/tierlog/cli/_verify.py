@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -39,7 +40,7 @@ def verify(*, retention: tuple[str, ...], local_only: bool, as_json: bool, **giv
     Read all segments, and tell what is missing, doubled or changed.
 
     It writes nothing, and may run while processes log and ship. All objects in the
-    bucket are downloaded.
+    bucket are downloaded. With a --bucket and no root, the bucket alone is read.
 
     The catalog knows what was deleted by age. Without one, nothing that is older than
     the --retention is called missing.
@@ -49,13 +50,14 @@ def verify(*, retention: tuple[str, ...], local_only: bool, as_json: bool, **giv
     """
     about = chosen(**given)
     limits = kept(about, retention)
-    if not is_own_root(about.root):
+    root = about.root if is_own_root(about.root) else None
+    if root is None and (local_only or not about.has_bucket):
         raise ConfigError("--root", f"{str(about.root)!r} isn't a root of tierlog: it has no folder .tierlog; name the right one")
     store = None if local_only else about.store()
     if store is not None:
         next(iter(store.list()), None)  # before everything that is here is read, in vain
     shortest = min((seconds for seconds in limits.values() if seconds is not None), default=None)
-    verified = _verified(about, store, shortest)
+    verified = _verified(about, root, store, shortest)
     if as_json:
         print_json(verified.as_dict())
     else:
@@ -64,9 +66,9 @@ def verify(*, retention: tuple[str, ...], local_only: bool, as_json: bool, **giv
         click.get_current_context().exit(1)
 
 
-def _verified(about: Chosen, store: Any, shortest: float | None) -> Verified:
+def _verified(about: Chosen, root: Path | None, store: Any, shortest: float | None) -> Verified:
     catalog = _catalog(about, has_store=store is not None)
-    noted = gone_before(about.root)
+    noted = gone_before(root) if root is not None else None
     with bar("verifying") as update:
         progress = _counter(update)
 
@@ -74,9 +76,8 @@ def _verified(about: Chosen, store: Any, shortest: float | None) -> Verified:
             gone = noted
             if catalog is None and store is not None and shortest is not None:
                 gone = max(noted or 0, int((time.time() - shortest) * 1000))
-            return verify_all(
-                about.root, store, catalog=catalog, sealed=sealed(about.root), progress=progress, gone_before_ms=gone
-            )
+            seals = sealed(root) if root is not None else ()
+            return verify_all(root, store, catalog=catalog, sealed=seals, progress=progress, gone_before_ms=gone)
 
         try:
             return run(catalog)

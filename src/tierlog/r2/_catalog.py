@@ -60,4 +60,5 @@ def catalog_writer(given: CatalogOption, root: Path) -> Callable[[Sequence[Shipp
     Raises:
         ConfigError: *given* is no catalog.
     """
-    return None if checked(given) is False else _Writer(given, root)
+    option = checked(given)
+    return None if option is False else _Writer(option, root)

@@ -363,7 +363,7 @@ class Shipper:
         if is_first or is_news:  # the trouble may be one that another process has noted
             note_trouble(self._uploader.root, None)
         if is_news:
-            report("shipping again", f"shipping to {self._uploader.store.name} works again; {waiting} segments wait")
+            report("shipping again", f"shipping to {self._uploader.store.name} works again; {_many(waiting)}")
 
     def _failing(self, place: Place, began: float, problem: str, code: str, *, is_store: bool) -> None:
         now = self._monotonic()
@@ -380,4 +380,8 @@ class Shipper:
             self._changed.notify_all()
         if is_news:
             note_trouble(self._uploader.root, Trouble(self._clock() // 1_000_000, problem))
-            report("ship", f"{problem}; {waiting} segments wait on the disk, and are tried again")
+            report("ship", f"{problem}; {_many(waiting)} on the disk, and {'is' if waiting == 1 else 'are'} tried again")
+
+
+def _many(waiting: int) -> str:
+    return "1 segment waits" if waiting == 1 else f"{waiting} segments wait"

@@ -17,7 +17,6 @@ import pytest
 
 from children import until
 from conftest import OTHER_ULID, ULID
-from servers.moto_server import Moto
 from tierlog.catalog import Catalog, Entry, sqlite_url
 from tierlog.envelope import DAY_MS, day_of
 from tierlog.facts import facts_of
@@ -77,12 +76,6 @@ def _root(tmp_path):
     root = tmp_path / "logs"
     (root / ".tierlog" / "open").mkdir(parents=True)
     return root
-
-
-@pytest.fixture(name="moto", scope="module")
-def _moto():
-    with Moto() as running:
-        yield running
 
 
 @pytest.fixture(name="bucket")

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from conftest import ULID
-from servers.moto_server import Moto
 from tierlog.catalog import sqlite_url
 from tierlog.context import EMPTY
 from tierlog.handler import TierHandler
@@ -84,12 +83,6 @@ def _local(root):
     """
     log({"type": "segments", "root": str(root), "max_bytes": 4_000})
     return root
-
-
-@pytest.fixture(name="moto", scope="module")
-def _moto():
-    with Moto() as running:
-        yield running
 
 
 @pytest.fixture(name="shipped")
@@ -264,6 +257,17 @@ class TestRemote:
         assert (told["segments"]["remote"], told["counts"]) == (0, {})
 
     @pytest.mark.parametrize(("content", "words"), [(None, "there is no catalog"), (b"no database" * 1_000, "catalog")])
+    def test_the_bucket_alone(self, shipped, tmp_path):
+        """
+        Where the root isn't, as on another machine, the bucket is read.
+        """
+        store, config = shipped
+
+        ended = tierlog("verify", *config, "--root", tmp_path / "elsewhere")
+
+        assert ended.returncode == 0
+        assert f"read 0 segments here and {len(list(store.list()))} objects" in ended.stdout
+
     def test_without_a_catalog_it_goes_on(self, shipped, root, content, words):
         """
         One that isn't there or is damaged is told in one line, and is no finding.
