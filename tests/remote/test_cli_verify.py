@@ -256,7 +256,6 @@ class TestRemote:
 
         assert (told["segments"]["remote"], told["counts"]) == (0, {})
 
-    @pytest.mark.parametrize(("content", "words"), [(None, "there is no catalog"), (b"no database" * 1_000, "catalog")])
     def test_the_bucket_alone(self, shipped, tmp_path):
         """
         Where the root isn't, as on another machine, the bucket is read.
@@ -268,6 +267,7 @@ class TestRemote:
         assert ended.returncode == 0
         assert f"read 0 segments here and {len(list(store.list()))} objects" in ended.stdout
 
+    @pytest.mark.parametrize(("content", "words"), [(None, "there is no catalog"), (b"no database" * 1_000, "catalog")])
     def test_without_a_catalog_it_goes_on(self, shipped, root, content, words):
         """
         One that isn't there or is damaged is told in one line, and is no finding.

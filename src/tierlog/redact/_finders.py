@@ -28,8 +28,9 @@ LONGEST = 16_384
 """Characters of the longest secret."""
 
 # Work is counted in units of about 10 ns.
-_PER_LITERAL = 60
+_PER_LITERAL = 100
 _PER_PLACE = 60
+_PER_PLACE_WITH_HEADS = 110
 _PER_TRY = 60
 _PER_MATCH = 2_000
 _PER_MATCHED_CHAR = 10
@@ -232,7 +233,8 @@ class Pattern:
             return found
         present = [one for one in zip(rule.literals, self._leads, self.literals, strict=True) if one[2] not in work.absent]
         number = sum(looked_at.count(one) for one, _lead, _lower in present)
-        work.spend(number * _PER_PLACE, and_then=number * _PER_TRY if rule.spread or not any(self._leads) else 0)
+        per_place = _PER_PLACE_WITH_HEADS if rule.heads else _PER_PLACE
+        work.spend(number * per_place, and_then=number * _PER_TRY if rule.spread or not any(self._leads) else 0)
         found = work.places[key] = []
         for one, lead, _lower in present:
             _add_beginnings(found, looked_at, one, lead, rule)

@@ -173,6 +173,7 @@ _TALK: tuple[Rule, ...] = (
         "AAAAAAAAAAAAAAAAAAAAAA",
         r"A{22}[A-Za-z0-9%]{60,120}",
         "AAAAAAAAAAAAAAAAAAAAAA{alnum:80}",
+        trigger=f"(?-i:{'A' * 22})",  # lines of small ones are no rarity
         accepts=is_mixed,
     ),
     token("intercom-token", "dG9rO", r"dG9rO[A-Za-z0-9+/=_-]{50,80}", "dG9rO{alnum:55}"),
@@ -329,7 +330,7 @@ _PLAN: tuple[Rule, ...] = (
         "scauth_ authress_ sc_ ext_",
         r"(?:scauth|authress|sc|ext)_[a-z0-9]{5,30}\.[a-z0-9]{4,6}\.acc[_-][a-z0-9-]{10,32}\.[A-Za-z0-9+/_=-]{30,120}",
         "sc_{lower:16}.{lower:4}.acc-{lower:12}.{alnum:60}",
-        trigger=r"(?:scauth|authress|sc|ext)_[a-z0-9]{5,30}\.[a-z0-9]{4,6}\.acc[_-]",
+        trigger=r"(?:scauth|authress|sc|ext)_[a-z0-9]+\.[a-z0-9]+\.acc[_-]",
     ),
     token("adafruit-key", "aio_", r"aio_[A-Za-z0-9]{28}", "aio_{alnum:28}", trigger=r"aio_[A-Z0-9]{28}", accepts=is_mixed),
     token("okta-token", "SSWS", r"SSWS[ :=]{1,2}00[\w-]{40}", "SSWS 00{alnum:40}"),
