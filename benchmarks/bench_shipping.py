@@ -38,16 +38,18 @@ MIB = float(os.environ.get("BENCH_SEGMENT_MIB", "4"))
 BACKLOG = int(os.environ.get("BENCH_BACKLOG", "32"))
 CONNECTIONS = 4
 CALLS = 2_000
+_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+_DATA = {"step": "compile", "duration_ms": 12.5, "cached": False}
 
 
 def _lines(size: int) -> bytes:
     """
-    Return about *size* bytes of records like those that programs log.
+    Return about *size* bytes of records with three fields and four ids, as in bench_emit.
     """
     made, number = [], 0
     while size > 0:
-        data = {"n": number, "name": "order", "ok": True}
-        line = event_line(number, msg=f"build step {number} finished in {number % 977} ms", project_id=None, data=data)[0]
+        ids = {"project_id": _ID, "build_id": _ID, "user_id": f"user-{number % 50}", "req_id": f"req-{number // 10:08d}"}
+        line = event_line(number, msg=f"build step {number} finished in {number % 977} ms", **ids, data=_DATA)[0]
         made.append(line)
         size -= len(line)
         number += 1

@@ -2,7 +2,7 @@
 What a finished segment holds, so that nobody has to read it to know.
 
 It is found in one pass over the bytes, block by block. A line's head, which is
-everything from ``ts`` to ``seq``, is the same for many lines and parsed once.
+everything from ``ts`` to ``userId``, is the same for many lines and parsed once.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ or so: a list of those would be as long as the segment."""
 
 HOUR_MS = 3_600_000
 
-_SEQ = b',"seq":'
+_REQ_ID = b',"reqId":'  # what stands before it is the same for many lines
+_SEQ = re.compile(rb',"seq":(\d{1,19}),')
 _TS = slice(6, 19)  # {"ts":1700000000000
 _TS_DIGITS = 13
-_NUMBER = re.compile(rb"\d{1,19}(?=,)")
 _HEAD = 19
 _MOST_IDS = 4_096  # of one name; a segment with more is looked into for every id
 
@@ -122,8 +122,8 @@ class _Head(NamedTuple):
     ids: tuple[tuple[str, str], ...]
 
 
-_Parts = tuple[bytes, bytes, bytes]
-"""The head of a line, its ``ts``, and what is behind ``"seq":``."""
+_Line = tuple[bytes, bytes]
+"""A line, and its head without ``ts``."""
 
 
 def _parsed(raw: bytes) -> _Head | None:
@@ -158,34 +158,35 @@ class _Gathering:
         lines = block.split(b"\n")
         if b"\n " in block or block.startswith(b" "):  # in the place of what was torn
             lines = [line.lstrip(b" ") for line in lines]
-        split = [line.partition(_SEQ) for line in lines]
-        parts = self._envelopes([(before[_HEAD:], before[_TS], after[:20]) for before, seq, after in split if seq])
-        if not parts:
+        found = self._envelopes([(line, line[_HEAD:end]) for line in lines if (end := line.find(_REQ_ID)) > 0])
+        if not found:
             return
-        times = [ts for _, ts, _ in parts]
+        times = [line[_TS] for line, _ in found]
+        counts = Counter([head for _, head in found])
         first, last = int(min(times)), int(max(times))
-        self._first = self._first or getattr(self._heads[parts[0][0]], "instance", "")
+        self._first = self._first or getattr(self._heads[found[0][1]], "instance", "")
         self._blocks.append(Block(offset, len(block), first, last))
-        self._lines += len(parts)
+        self._lines += len(found)
         self._sorted(times, first)
         if first // HOUR_MS == last // HOUR_MS:
-            self._count(Counter([head for head, _, _ in parts]), first // HOUR_MS)
+            self._count(counts, first // HOUR_MS)
         else:
             for hour in sorted({int(ts) // HOUR_MS for ts in times}):
-                self._count(Counter([head for head, ts, _ in parts if int(ts) // HOUR_MS == hour]), hour)
-        self._number(parts)
+                self._count(Counter([head for line, head in found if int(line[_TS]) // HOUR_MS == hour]), hour)
+        self._number(found, counts)
 
-    def _envelopes(self, parts: list[_Parts]) -> list[_Parts]:
+    def _envelopes(self, found: list[_Line]) -> list[_Line]:
         """
-        Return those of *parts* that are of envelopes; the heads of all are known then.
+        Return those of *found* that are envelopes; the heads of all are known then.
         """
         heads = self._heads
-        new = {head for head, _, _ in parts}.difference(heads)
-        heads.update((head, _parsed(head)) for head in new)
-        is_whole = b"".join([ts for _, ts, _ in parts]).isdigit() and None not in heads.values()
-        if is_whole and {len(ts) for _, ts, _ in parts} == {_TS_DIGITS}:
-            return parts
-        return [one for one in parts if heads[one[0]] is not None and one[1].isdigit() and len(one[1]) == _TS_DIGITS]
+        for head in {head for _, head in found}.difference(heads):
+            heads[head] = _parsed(head)
+        # The digits of all times, and nothing but them, if each is where it must be.
+        times = b"".join([line[_TS] for line, _ in found])
+        if None not in heads.values() and times.isdigit() and len(times) == _TS_DIGITS * len(found):
+            return found
+        return [one for one in found if heads[one[1]] is not None and one[0][_TS].isdigit()]
 
     def _sorted(self, times: list[bytes], first: int) -> None:
         if first < self._highest or times != sorted(times):
@@ -208,24 +209,26 @@ class _Gathering:
                     if len(masks) > _MOST_IDS:
                         del self._ids[name]
 
-    def _number(self, parts: list[_Parts]) -> None:
+    def _number(self, found: list[_Line], counts: Mapping[bytes, int]) -> None:
         """
         Note the first and the last ``seq`` of each instance: its lines are in their order.
         """
         heads: Any = self._heads
-        counts = Counter(heads[head].instance for head in [head for head, _, _ in parts])
-        if len(counts) == 1:
-            ends = dict.fromkeys(counts, (parts[0], parts[-1]))
+        lines: Counter[str] = Counter()
+        for head, count in counts.items():
+            lines[heads[head].instance] += count
+        if len(lines) == 1:
+            ends = dict.fromkeys(lines, (found[0], found[-1]))
         else:
-            last = {heads[one[0]].instance: one for one in parts}
-            first = {heads[one[0]].instance: one for one in reversed(parts)}
+            last = {heads[one[1]].instance: one for one in found}
+            first = {heads[one[1]].instance: one for one in reversed(found)}
             ends = {instance: (first[instance], last[instance]) for instance in first}
         for instance, both in ends.items():
-            seqs = [int(match[0]) for _, _, rest in both if (match := _NUMBER.match(rest))]
+            seqs = [int(match[1]) for line, head in both if (match := _SEQ.search(line, _HEAD + len(head)))]
             before = self._seqs.get(instance)
             seqs += before[:2] if before else []
             if seqs:
-                self._seqs[instance] = (min(seqs), max(seqs), counts[instance] + (before[2] if before else 0))
+                self._seqs[instance] = (min(seqs), max(seqs), lines[instance] + (before[2] if before else 0))
 
     def facts(self, size: int) -> Facts:
         return Facts(

@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO, NoReturn, TypeVar, cast
 
+from tierlog._fork import ForkSafeLock
 from tierlog.errors import ConfigError, ObjectNotFoundError
 from tierlog.options import count, seconds
 from tierlog.r2._client import new_client
@@ -95,6 +96,7 @@ class R2Store:
             "connections": count("sink.connections", connections),
             "attempts": count("sink.attempts", attempts),
         }
+        self._lock = ForkSafeLock()
         self._made: tuple[int, Any] = (-1, None)
 
     def put(self, put: Put) -> str:
@@ -216,11 +218,11 @@ class R2Store:
         """
         Return this process's client: a child must not share its parent's connections.
         """
-        pid, client = self._made
-        if pid != os.getpid():
-            client = new_client(**self._client_options)
-            self._made = (os.getpid(), client)  # two threads may both make one, and either is good
-        return client
+        if self._made[0] != os.getpid():
+            with self._lock:  # it takes 0.1 s, which each thread would spend
+                if self._made[0] != os.getpid():
+                    self._made = (os.getpid(), new_client(**self._client_options))
+        return self._made[1]
 
     def _fail(self, error: Exception, key: str) -> NoReturn:
         raise store_error(error, bucket=self.bucket, key=self.prefix + key, endpoint=self._endpoint) from error
