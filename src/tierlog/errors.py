@@ -16,6 +16,7 @@ __all__ = [
     "MissingExtraError",
     "ObjectExistsError",
     "ObjectNotFoundError",
+    "QueryError",
     "StoreError",
     "TierlogError",
 ]
@@ -68,6 +69,28 @@ class ConfigError(TierlogError, ValueError):
         near = difflib.get_close_matches(given or setting.rpartition(".")[2], names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
         return cls(setting, f"{problem}; {hint}")
+
+
+class QueryError(TierlogError, ValueError):
+    """
+    A question that can't be asked.
+
+    Attributes:
+        parameter: The argument that is wrong, for example ``since``.
+
+        problem: What is wrong with it, and what would be right.
+    """
+
+    parameter: str
+    problem: str
+
+    def __init__(self, parameter: str, problem: str) -> None:
+        super().__init__(f"{parameter}: {problem}")
+        self.parameter = parameter
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[QueryError], tuple[str, str]]:
+        return type(self), (self.parameter, self.problem)
 
 
 class MissingExtraError(TierlogError, ImportError):

@@ -3,7 +3,7 @@ What there is, from when to when, in SQL: SQLite or PostgreSQL. Needs ``tierlog[
 
 It makes answers fast and is never the truth: it can be made again of the segments
 at any time. ``_schema`` are its tables and how they came to be, ``_database`` speaks
-to them, ``_details`` and ``_rows`` turn an entry into rows and back, ``_select`` says
+to them, ``_rows`` turns an entry into rows and back, ``_select`` says
 which are asked for, ``_catalog`` joins them, and ``_rebuild`` makes it again.
 """
 

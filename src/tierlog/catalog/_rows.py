@@ -4,12 +4,11 @@ An entry as rows of the tables, and back.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tierlog.catalog._details import pack, unpack
+from tierlog.details import hash_of, pack, unpack
 from tierlog.facts import IDS, Facts
 from tierlog.layout import Place
 
@@ -128,15 +127,6 @@ def expired_row(entry: Entry) -> Entry:
     Return *entry* as it is when its segment was deleted by age.
     """
     return entry._replace(state="expired", facts=entry.facts._replace(ids={}, blocks=()), frames=())
-
-
-def hash_of(name: str, value: str | None) -> int:
-    """
-    Return what an id is found by; of None, what segments are found by where it isn't
-    known which ids of this name stand in them.
-    """
-    text = name if value is None else f"{name}\0{value}"
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big", signed=True)
 
 
 def id_rows(entry: Entry, segment: int) -> list[dict[str, int]]:

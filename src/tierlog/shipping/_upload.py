@@ -56,12 +56,19 @@ class _Body(NamedTuple):
     frames: tuple[int, ...]
 
 
+def _content(file: BinaryIO) -> BinaryIO:
+    """
+    Return a finished file to be read more than once: in the memory if it isn't large.
+    """
+    return io.BytesIO(file.read()) if os.fstat(file.fileno()).st_size <= _IN_MEMORY_BYTES else file
+
+
 def _facts(file: BinaryIO, packing: str | None) -> Facts:
     if packing is None:
         return facts_of(file)
     from tierlog.packing import open_plain  # noqa: PLC0415 -- most ship what they have written
 
-    with open(os.dup(file.fileno()), "rb") as again, open_plain(again, packing) as plain:
+    with open_plain(io.BytesIO(file.read()), packing) as plain:
         return facts_of(plain)
 
 
@@ -186,12 +193,13 @@ class Uploader:
         )
 
     def _shipped(self, file: BinaryIO, path: Path, place: Place) -> Uploaded:
+        content = _content(file)
         sealed = self.ledger.find(place)
         if sealed is None:
             sync_data(file.fileno())
-            sealed = self.ledger.seal(place, _facts(file, place.packing))
-        file.seek(0)
-        body = self._packed(file, sealed.facts.size, sealed.facts.md5) if place.packing is None else _as_it_is(file)
+            sealed = self.ledger.seal(place, _facts(content, place.packing))
+        content.seek(0)
+        body = self._packed(content, sealed.facts.size, sealed.facts.md5) if place.packing is None else _as_it_is(content)
         metadata = object_metadata(place, sealed.facts, sealed.prev_sha256)
         put = Put("", body.content, body.size, body.md5, metadata, None, _CONTENT_TYPES[place.packing or self._packing])
         for key in self._keys(place):
@@ -267,7 +275,7 @@ class Uploader:
         Return what is sent of *file*, of which *size* and *md5* are known.
         """
         if self._packing is None:
-            return _Body(file.read() if size <= _IN_MEMORY_BYTES else file, md5, size, ())
+            return _Body(file.getvalue() if isinstance(file, io.BytesIO) else file, md5, size, ())
         from tierlog.packing import pack_file  # noqa: PLC0415 -- most ship what they have written
 
         packed = io.BytesIO()
