@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
+from itertools import compress
 from typing import Any, BinaryIO, NamedTuple
 
 import orjson
@@ -31,6 +32,8 @@ _SEQ = re.compile(rb',"seq":(\d{1,19}),')
 _TS = slice(6, 19)  # {"ts":1700000000000
 _TS_DIGITS = 13
 _HEAD = 19
+_LEAST_HEAD = 100  # no ``reqId`` is nearer to the beginning
+_HASHED_AT_ONCE = 16  # blocks
 _MOST_IDS = 4_096  # of one name; a segment with more is looked into for every id
 
 
@@ -122,10 +125,6 @@ class _Head(NamedTuple):
     ids: tuple[tuple[str, str], ...]
 
 
-_Line = tuple[bytes, bytes]
-"""A line, and its head without ``ts``."""
-
-
 def _parsed(raw: bytes) -> _Head | None:
     try:
         head = orjson.loads(b'{"ts":0' + raw + b"}")
@@ -141,6 +140,7 @@ class _Gathering:
     def __init__(self) -> None:
         self._sha256 = hashlib.sha256()
         self._md5 = hashlib.md5(usedforsecurity=False)
+        self._unhashed: list[bytes] = []
         self._heads: dict[bytes, _Head | None] = {}
         self._seqs: dict[str, tuple[int, int, int]] = {}
         self._levels: Counter[tuple[int, str]] = Counter()
@@ -152,41 +152,57 @@ class _Gathering:
         self._step_back = 0
 
     def block(self, offset: int, block: bytes) -> None:
-        self._sha256.update(block)
-        self._md5.update(block)
-        # Whole lists at a time, since each step for each line counts here.
+        self._hash(block)
+        # Whole lists at a time, and none of tuples, since each step for each line counts here.
         lines = block.split(b"\n")
         if b"\n " in block or block.startswith(b" "):  # in the place of what was torn
             lines = [line.lstrip(b" ") for line in lines]
-        found = self._envelopes([(line, line[_HEAD:end]) for line in lines if (end := line.find(_REQ_ID)) > 0])
-        if not found:
+        ends = [line.find(_REQ_ID, _LEAST_HEAD) for line in lines]
+        lines = [line for line, end in zip(lines, ends, strict=True) if end > 0]
+        heads = [line[_HEAD:end] for line, end in zip(lines, [end for end in ends if end > 0], strict=True)]
+        times = [line[_TS] for line in lines]
+        counts = Counter(heads)
+        if not self._are_envelopes(counts, times):
+            good = [self._heads[head] is not None and ts.isdigit() for head, ts in zip(heads, times, strict=True)]
+            lines, heads, times = (list(compress(some, good)) for some in (lines, heads, times))
+            counts = Counter(heads)
+        if not lines:
             return
-        times = [line[_TS] for line, _ in found]
-        counts = Counter([head for _, head in found])
         first, last = int(min(times)), int(max(times))
-        self._first = self._first or getattr(self._heads[found[0][1]], "instance", "")
+        self._first = self._first or getattr(self._heads[heads[0]], "instance", "")
         self._blocks.append(Block(offset, len(block), first, last))
-        self._lines += len(found)
+        self._lines += len(lines)
         self._sorted(times, first)
         if first // HOUR_MS == last // HOUR_MS:
             self._count(counts, first // HOUR_MS)
         else:
-            for hour in sorted({int(ts) // HOUR_MS for ts in times}):
-                self._count(Counter([head for line, head in found if int(line[_TS]) // HOUR_MS == hour]), hour)
-        self._number(found, counts)
+            hours = [int(ts) // HOUR_MS for ts in times]
+            for hour in sorted(set(hours)):
+                self._count(Counter([head for head, own in zip(heads, hours, strict=True) if own == hour]), hour)
+        self._number(lines, heads, counts)
 
-    def _envelopes(self, found: list[_Line]) -> list[_Line]:
+    def _hash(self, block: bytes) -> None:
+        # Not each block: other threads run meanwhile, and must be waited for afterwards.
+        self._unhashed.append(block)
+        if len(self._unhashed) >= _HASHED_AT_ONCE:
+            self._hash_all()
+
+    def _hash_all(self) -> None:
+        content = b"".join(self._unhashed)
+        self._unhashed.clear()
+        self._sha256.update(content)
+        self._md5.update(content)
+
+    def _are_envelopes(self, counts: Mapping[bytes, int], times: list[bytes]) -> bool:
         """
-        Return those of *found* that are envelopes; the heads of all are known then.
+        Tell whether all lines are; all their heads are known then.
         """
-        heads = self._heads
-        for head in {head for _, head in found}.difference(heads):
-            heads[head] = _parsed(head)
+        known = self._heads
+        for head in counts.keys() - known.keys():
+            known[head] = _parsed(head)
         # The digits of all times, and nothing but them, if each is where it must be.
-        times = b"".join([line[_TS] for line, _ in found])
-        if None not in heads.values() and times.isdigit() and len(times) == _TS_DIGITS * len(found):
-            return found
-        return [one for one in found if heads[one[1]] is not None and one[0][_TS].isdigit()]
+        digits = b"".join(times)
+        return None not in known.values() and digits.isdigit() and len(digits) == _TS_DIGITS * len(times)
 
     def _sorted(self, times: list[bytes], first: int) -> None:
         if first < self._highest or times != sorted(times):
@@ -209,28 +225,29 @@ class _Gathering:
                     if len(masks) > _MOST_IDS:
                         del self._ids[name]
 
-    def _number(self, found: list[_Line], counts: Mapping[bytes, int]) -> None:
+    def _number(self, lines: list[bytes], heads: list[bytes], counts: Mapping[bytes, int]) -> None:
         """
         Note the first and the last ``seq`` of each instance: its lines are in their order.
         """
-        heads: Any = self._heads
-        lines: Counter[str] = Counter()
+        known: Any = self._heads
+        many: Counter[str] = Counter()
         for head, count in counts.items():
-            lines[heads[head].instance] += count
-        if len(lines) == 1:
-            ends = dict.fromkeys(lines, (found[0], found[-1]))
+            many[known[head].instance] += count
+        if len(many) == 1:
+            ends = dict.fromkeys(many, (0, len(lines) - 1))
         else:
-            last = {heads[one[1]].instance: one for one in found}
-            first = {heads[one[1]].instance: one for one in reversed(found)}
+            last = {known[head].instance: at for at, head in enumerate(heads)}
+            first = {known[head].instance: len(heads) - 1 - at for at, head in enumerate(reversed(heads))}
             ends = {instance: (first[instance], last[instance]) for instance in first}
         for instance, both in ends.items():
-            seqs = [int(match[1]) for line, head in both if (match := _SEQ.search(line, _HEAD + len(head)))]
+            seqs = [int(match[1]) for at in both if (match := _SEQ.search(lines[at], _HEAD + len(heads[at])))]
             before = self._seqs.get(instance)
             seqs += before[:2] if before else []
             if seqs:
-                self._seqs[instance] = (min(seqs), max(seqs), lines[instance] + (before[2] if before else 0))
+                self._seqs[instance] = (min(seqs), max(seqs), many[instance] + (before[2] if before else 0))
 
     def facts(self, size: int) -> Facts:
+        self._hash_all()
         return Facts(
             size=size,
             lines=self._lines,
