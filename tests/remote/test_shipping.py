@@ -18,9 +18,11 @@ from bucket import events, objects, segments
 from children import run, start, until
 from conftest import OTHER_ULID, ULID
 from servers.faults import HttpFaults
+from tierlog.catalog import Catalog, sqlite_url
 from tierlog.compaction import compact
 from tierlog.handler import TierHandler
 from tierlog.layout import parse_remote
+from tierlog.packing import unpack_frame
 from tierlog.r2 import R2Store
 from tierlog.shipping import sealed
 from tierlog.verify import verify
@@ -153,6 +155,22 @@ class TestEachSegment:
         assert len(body) < len(before) / 3
         assert key.endswith({"gzip": ".ndjson.gz", "zstd": ".ndjson.zst"}[compression])
         assert "ContentEncoding" not in answer
+
+    def test_its_blocks_are_found_by_the_catalog(self, root, r2):
+        """
+        Of a segment in zstd, the catalog's row says which bytes of the object hold a block.
+        """
+        handler = made(root, r2, compression="zstd", catalog=None)
+        log(handler, *("x" * 500 for _ in range(2_000)))
+        handler.flush()
+        (before,) = segments(root).values()
+        drained(handler)
+
+        (entry,) = Catalog(sqlite_url(root)).find(states=["shipped"])
+        second = entry.facts.blocks[1]
+        stored = R2Store(**r2).get(entry.key, entry.frames[0], entry.frames[0] + entry.frames[1])
+        assert (len(entry.frames), sum(entry.frames)) == (len(entry.facts.blocks), entry.stored_bytes)
+        assert unpack_frame(stored) == before[second.offset : second.offset + second.size]
 
     def test_may_have_been_compressed_before(self, root, r2):
         """
@@ -472,6 +490,20 @@ def test_stats_add_up(root, r2):
     assert stats["shipped_bytes"] == sum(map(len, stored.values()))
     assert {one.key: one.stored_bytes for one in attempts} == {key: len(body) for key, body in stored.items()}
     assert all(one.problem is None and one.seconds > 0 for one in attempts)
+
+
+def test_no_catalog_by_variable(root, r2, monkeypatch):
+    """
+    A variable switches the catalog off, as false does.
+    """
+    monkeypatch.setenv("TIERLOG_CATALOG", "none")
+    handler = tierlog.configure(root=root, **r2)
+    logging.getLogger("app").info("without")
+    drained(handler)
+
+    assert len(objects(r2)) == 1
+    assert not (root / ".tierlog" / "catalog.sqlite").exists()
+    assert handler.stats()["last_error"] is None
 
 
 def test_it_is_configured_by_dict_alone(root, r2):

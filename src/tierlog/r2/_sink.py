@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tierlog.catalog_config import checked
 from tierlog.envelope import Route
 from tierlog.layout import Place
 from tierlog.options import choice, count, seconds, size
@@ -150,6 +151,7 @@ class R2Sink(SegmentSink):
         self._max_spool = None if max_spool_bytes is None else size("sink.max_spool_bytes", max_spool_bytes, least=1)
         self._spool_full = choice("sink.spool_full", spool_full, _FULL)
         self.shutdown_timeout = seconds("sink.shutdown_timeout", shutdown_timeout)
+        option = checked(catalog)
         self._shipping: Shipping | None = None
         self._dropped_segments = 0
         most = size("sink.max_bytes", max_bytes, least=1)
@@ -169,7 +171,7 @@ class R2Sink(SegmentSink):
         self._shipping = Shipping(
             self.root,
             self.store,
-            write=catalog_writer(catalog, self.root),
+            write=catalog_writer(option, self.root),
             packing=packing,
             connections=count("sink.connections", connections),
             has_checkpoints=interval is not None,
@@ -177,7 +179,7 @@ class R2Sink(SegmentSink):
             monotonic=monotonic,
         )
         tasks = (
-            [] if retention is None else [daily_task(self.root, self.store, catalog, retention=retention, hold=hold, clock=clock)]
+            [] if retention is None else [daily_task(self.root, self.store, option, retention=retention, hold=hold, clock=clock)]
         )
         if interval is not None:
             tasks.append(Task("checkpoint", lambda: interval, Checkpoints(self._shipping.uploader, self._open_places).run))
