@@ -5,6 +5,7 @@ Retention by itself: at two, by one process of all, and without disturbing anybo
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import sqlite3
 from contextlib import closing
@@ -16,16 +17,18 @@ from conftest import ULID
 from tierlog._platform import lock_exclusive
 from tierlog.catalog import Catalog, sqlite_url
 from tierlog.errors import ConfigError, StoreError
-from tierlog.layout import Place, remote_key
+from tierlog.facts import facts_of
+from tierlog.layout import Place, parse_remote, remote_key
 from tierlog.r2._daily import daily_task, last_due_ms, seconds_until
-from tierlog.shipping import Destination, note_destination
+from tierlog.shipping import Destination, note_destination, object_metadata
 from tierlog.stores import Put
-from tierlog.testing import FakeClock, MemoryStore
+from tierlog.testing import FakeClock, MemoryStore, event_line
 
 
 HOUR_NS = 3_600 * 10**9
 MORNING = datetime(2026, 3, 1, 10, tzinfo=UTC)
 OLD = remote_key(Place("system", "2026-01-05", None, "web", "0" * 26))
+MIDDLE = remote_key(Place("system", "2026-02-10", None, "web", "0" * 26))
 YOUNG = remote_key(Place("system", "2026-02-28", None, "web", "0" * 26))
 
 
@@ -77,10 +80,17 @@ def fill(store):
         store.put(Put(key, b"x", 1, hashlib.md5(b"x").hexdigest(), {"projects": ULID}))
 
 
-def task(root, store, clock, reports=None, *, catalog=None, retention="30d", hold=()):
+def task(root, store, clock, reports=None, *, catalog=None, retention="30d", hold=(), **more):
     said = [] if reports is None else reports
     say = lambda kind, message: said.append(message)
-    return daily_task(root, store, catalog, retention=retention, hold=hold, clock=clock.time_ns, say=say)
+    return daily_task(root, store, catalog, retention=retention, hold=hold, clock=clock.time_ns, say=say, **more)
+
+
+def metadata(key, line):
+    """
+    Return what an object is put with.
+    """
+    return object_metadata(parse_remote(key), facts_of(io.BytesIO(line)), "")
 
 
 def keys(store):
@@ -371,3 +381,36 @@ class TestRoot:
         task(root, store, clock).run()
 
         assert not (root / "system" / "2026-01-05").exists()
+
+
+class TestCompaction:
+    """
+    What is old enough is compressed on the same occasion, where that is asked for.
+    """
+
+    @pytest.mark.parametrize("catalog", [None, False], ids=["catalog", "no-catalog"])
+    def test_what_is_left_and_old_is_compressed(self, root, clock, catalog):
+        """
+        After the retention, objects that are old enough have the form of Zstandard; younger ones stay.
+        """
+        store = MemoryStore(clock=clock.time_ns)
+        line, _ = event_line()
+        for key in (OLD, MIDDLE, YOUNG):
+            store.put(Put(key, line, len(line), hashlib.md5(line).hexdigest(), metadata(key, line)))
+        daily = task(root, store, clock, catalog=catalog, compact_after=7 * 86_400.0)
+
+        sleep(clock, daily)
+        daily.run()
+
+        assert keys(store) == {f"{MIDDLE}.zst", YOUNG}
+
+    def test_it_is_not_by_itself(self, root, store, clock):
+        """
+        Unless it is asked for nothing is compressed.
+        """
+        daily = task(root, store, clock)
+
+        sleep(clock, daily)
+        daily.run()
+
+        assert keys(store) == {YOUNG}

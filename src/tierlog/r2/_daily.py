@@ -1,5 +1,5 @@
 """
-Retention, daily, by one process of all that share the catalog.
+Retention and compaction, daily, by one process of all that share the catalog.
 
 Each process wakes up at 02:00 UTC, and a minute after it has begun, for the case that
 nobody was there at two. Who gets the catalog's lease does it, unless it was done since
@@ -17,6 +17,7 @@ from typing import Any
 
 from tierlog._platform import OPEN_PLAIN, host_name, lock_exclusive, unlock
 from tierlog.catalog_config import CatalogOption, opened
+from tierlog.compaction import compact
 from tierlog.errors import TierlogError
 from tierlog.report import report
 from tierlog.retention import Cleaned, cleanup, parse_hold, parse_retention
@@ -66,10 +67,13 @@ def daily_task(
     retention: Any,
     hold: Any,
     clock: Clock,
+    compact_after: float | None = None,
+    packing: str = "zst",
     say: Callable[[str, str], None] = report,
 ) -> Task:
     """
-    Return what deletes, daily, what is older than the *retention*.
+    Return what deletes, daily, what is older than the *retention*, and compresses what
+    is older than *compact_after*.
 
     Args:
         root: The folder of the segments.
@@ -84,13 +88,18 @@ def daily_task(
 
         clock: Returns nanoseconds since the epoch.
 
+        compact_after: **Seconds**; None: nothing is compressed.
+
+        packing: How: ``zst`` or ``gz``.
+
         say: Called with what kind of message it is, and the message.
 
     Raises:
         ConfigError: *retention* or *hold* can't work.
     """
     kept, held = parse_retention("sink.retention", retention), parse_hold("sink.hold", hold)
-    daily = _Daily(root, store, catalog, {"retention": kept, "hold": held, "clock": clock}, clock, say)
+    packs = None if compact_after is None else {"older_than": compact_after, "packing": packing, "clock": clock}
+    daily = _Daily(root, store, catalog, {"retention": kept, "hold": held, "clock": clock}, packs, clock, say)
     return Task(_NAME, daily.pause, daily.run)
 
 
@@ -101,6 +110,7 @@ class _Daily:
         store: Store,
         catalog: CatalogOption,
         options: dict[str, Any],
+        packs: dict[str, Any] | None,
         clock: Clock,
         say: Callable[[str, str], None],
     ) -> None:
@@ -108,6 +118,7 @@ class _Daily:
         self._store = store
         self._catalog = catalog
         self._options = options
+        self._packs = packs
         self._clock = clock
         self._say = say
         self._is_first = True
@@ -142,6 +153,7 @@ class _Daily:
                 return True
             cleaned = cleanup(self._root, store, **self._options)
             self._tell(cleaned)
+            self._pack(store, None, None)
             if cleaned.is_complete:
                 last.note(self._clock() // 1_000_000)
             return cleaned.is_complete
@@ -168,14 +180,24 @@ class _Daily:
         try:
             if self._is_done(catalog.done(_NAME), due):
                 return True
-            cleaned = cleanup(None, self._store, catalog=catalog, progress=self._renewal(catalog, owner), **self._options)
+            renew = self._renewal(catalog, owner)
+            cleaned = cleanup(None, self._store, catalog=catalog, progress=renew, **self._options)
             self._tell(cleaned)
+            self._pack(self._store, catalog, renew)
             self._is_told = False
             if cleaned.is_complete:
                 catalog.note_done(_NAME, self._clock() // 1_000_000)
             return cleaned.is_complete
         finally:
             catalog.release(_NAME, owner)
+
+    def _pack(self, store: Store | None, catalog: Any, renew: Callable[[int], None] | None) -> None:
+        if self._packs is None or store is None:
+            return
+        progress = None if renew is None else lambda looked, _total: renew(looked)
+        packed = compact(None, store, catalog=catalog, progress=progress, **self._packs)
+        if packed.failed:
+            self._say("compaction problem", f"compaction: {len(packed.failed)} failed, first {packed.failed[0].problem}")
 
     def _renewal(self, catalog: Any, owner: str) -> Callable[[int], None]:
         renewed = self._clock() // 1_000_000

@@ -79,6 +79,9 @@ class R2Sink(SegmentSink):
 
         hold: Projects of which nothing is deleted.
 
+        compact_after: Objects older than this time, such as ``"7d"``, are compressed
+            daily, after what is too old has gone; None: not.
+
         connections: How many segments are shipped at once.
 
         connect_timeout: For one attempt, **seconds**.
@@ -120,6 +123,7 @@ class R2Sink(SegmentSink):
         catalog: str | bool | None = None,
         retention: Any = "30d",
         hold: Sequence[str] = (),
+        compact_after: float | str | None = None,
         connections: int = 4,
         connect_timeout: float | str = 5.0,
         read_timeout: float | str = 30.0,
@@ -178,9 +182,17 @@ class R2Sink(SegmentSink):
             clock=clock,
             monotonic=monotonic,
         )
-        tasks = (
-            [] if retention is None else [daily_task(self.root, self.store, option, retention=retention, hold=hold, clock=clock)]
-        )
+        tasks = []
+        packs_after = None if compact_after is None else seconds("sink.compact_after", compact_after)
+        if retention is not None or packs_after is not None:
+            daily = {
+                "retention": retention,
+                "hold": hold,
+                "compact_after": packs_after,
+                "packing": packing or "zst",
+                "clock": clock,
+            }
+            tasks.append(daily_task(self.root, self.store, option, **daily))
         if interval is not None:
             tasks.append(Task("checkpoint", lambda: interval, Checkpoints(self._shipping.uploader, self._open_places).run))
         if self._max_spool is not None and self._spool_full == "drop_oldest":
