@@ -13,6 +13,8 @@ from tierlog.r2 import R2Store
 
 __all__ = ["events", "objects", "segments"]
 
+_OTHERS = (".tierlog", "quarantine")
+
 
 def objects(options: dict[str, Any]) -> dict[str, bytes]:
     """
@@ -26,7 +28,7 @@ def segments(root: Path) -> dict[str, bytes]:
     """
     Return the segments that are on the disk, by path.
     """
-    found = sorted(path for path in root.rglob("*.ndjson*") if path.is_file() and path.relative_to(root).parts[0] != ".tierlog")
+    found = sorted(path for path in root.rglob("*.ndjson*") if path.is_file() and path.relative_to(root).parts[0] not in _OTHERS)
     return {str(path.relative_to(root)): path.read_bytes() for path in found}
 
 

@@ -79,6 +79,7 @@ class R2Simulator:
             cwd=folder,
             stdin=subprocess.PIPE,  # its end tells the simulator to end
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # a long tale of each connection that a client gives up
             start_new_session=True,
         )
         url = self._process.stdout.readline().decode().strip().rstrip("/")
