@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from children import run
 from conftest import ULID
 from tierlog.layout import Place, local_path, parse_local
 from tierlog.segments import SegmentSink, claim, finished, part_of
@@ -155,3 +156,34 @@ def test_killed_in_the_middle_nothing_is_lost(tmp_path):
     assert child.returncode == -signal.SIGKILL
     assert (tmp_path / local_path(claim(tmp_path, PLACE))).read_bytes() == build_line(0)[0]
     assert os.listdir(tmp_path / "builds" / "2023-11-14") == [ULID]
+
+
+def test_a_child_that_is_forked_meanwhile_keeps_no_lock(tmp_path):
+    """
+    The claimed file can be locked, and so be shipped, while a child lives that was forked in the middle of the claim.
+    """
+    code = """
+        import os, sys
+        from pathlib import Path
+        from tierlog._platform import OPEN_READ, lock_exclusive
+        from tierlog.layout import local_path, parse_local
+        from tierlog.segments import claim
+
+        reading, writing = os.pipe()
+
+        def forking(event, args):
+            if event == "os.rename" and not os.fork():
+                os.close(writing)
+                os._exit(len(os.read(reading, 1)))  # as soon as the parent has ended
+
+        sys.addaudithook(forking)
+        part = claim(Path(sys.argv[1]), parse_local(sys.argv[2]))
+        print(lock_exclusive(os.open(Path(sys.argv[1], local_path(part)), OPEN_READ)))
+    """
+    sink = SegmentSink(tmp_path)
+    sink.write(*build_line(0))
+    sink.close()
+
+    done = run(code, tmp_path, local_path(PLACE))
+
+    assert (done.out, done.err) == ("True\n", "")

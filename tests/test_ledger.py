@@ -13,6 +13,7 @@ import threading
 
 import pytest
 
+from children import run
 from tierlog.facts import facts_of
 from tierlog.layout import Place
 from tierlog.shipping import Ledger, Shipped, sealed
@@ -169,10 +170,10 @@ def test_killed_at_any_moment_the_chain_has_no_fork(tmp_path):
     Whatever a killed process had sealed, the next one's first link is its last one.
     """
     links = []
-    for run in range(6):
-        child = subprocess.Popen([sys.executable, "-c", _CHILD, str(tmp_path), str(run * 1_000_000)], stdout=subprocess.PIPE)
+    for number in range(6):
+        child = subprocess.Popen([sys.executable, "-c", _CHILD, str(tmp_path), str(number * 1_000_000)], stdout=subprocess.PIPE)
         assert child.stdout.readline() == b"ready\n"
-        for _ in range(5 + 7 * run):
+        for _ in range(5 + 7 * number):
             links.append(child.stdout.readline().split())
         os.kill(child.pid, signal.SIGKILL)
         rest = child.stdout.read().splitlines(keepends=True)
@@ -218,3 +219,104 @@ class TestTidy:
         ledger.tidy(4e9)
 
         assert list(Ledger(tmp_path).sealed()) == [two, one]
+
+
+class TestSharedBySeveral:
+    """
+    Two processes, or an old and a new sink, that note segments of one instance.
+    """
+
+    @pytest.mark.parametrize("between", range(1, 7))
+    def test_each_sees_what_the_other_noted(self, ledger, tmp_path, between):
+        """
+        However often one has begun the file anew, which may then have a number on the disk that it had before, the other
+        one's link is the last.
+        """
+        other = Ledger(tmp_path)
+        for number in range(between + 1):
+            one = ledger.seal(place(number), facts(number))
+            ledger.ship(shipped(one))
+            ledger.finish(one)
+            if not number:
+                list(other.waiting())
+
+        assert other.seal(place(99), facts(99)).prev_sha256 == one.sha256
+
+    def test_one_that_cant_be_read_keeps_none_of_the_others(self, ledger, tmp_path):
+        """
+        What stands in other ledgers comes into the catalog all the same.
+        """
+        one = ledger.seal(place(0), facts(0))
+        ledger.ship(shipped(one))
+        (tmp_path / ".tierlog" / "ledger" / "api-00000000.ledger").mkdir()
+
+        assert list(Ledger(tmp_path).waiting()) == [shipped(one)]
+
+
+class TestDamage:
+    """
+    A ledger that somebody has changed.
+    """
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            pytest.param(b"\xff\xfe\n", id="bytes"),
+            pytest.param(b"{}\n", id="nothing"),
+            pytest.param(b"[]\n", id="list"),
+            pytest.param(b'{"v":1,"event":"sealed","path":"x"}\n', id="a-part"),
+            pytest.param(b'{"v":1,"event":"sealed","path":"x","prev":"","facts":{"new":1}}\n', id="of-another-version"),
+            pytest.param(b'{"v":1,"event":"head"}\n', id="head"),
+        ],
+    )
+    def test_a_line_of_it_is_all_that_is_lost(self, ledger, tmp_path, line):
+        """
+        What stands before and behind it counts as if it weren't there.
+        """
+        one = ledger.seal(place(0), facts(0))
+        path = tmp_path / ".tierlog" / "ledger" / f"{WEB}.ledger"
+        path.write_bytes(path.read_bytes() + line)
+        two = Ledger(tmp_path).seal(place(1), facts(1))
+
+        after = Ledger(tmp_path)
+
+        assert list(after.sealed()) == [one, two]
+        assert two.prev_sha256 == one.sha256
+        assert after.seal(place(2), facts(2)).prev_sha256 == two.sha256
+
+
+_FULL = """
+import io, sys
+from pathlib import Path
+from tierlog.facts import facts_of
+from tierlog.layout import Place
+from tierlog.shipping import Ledger, Shipped
+from tierlog.testing import event_line
+
+ledger, ones = Ledger(Path(sys.argv[1])), []
+for number in range(3):
+    place = Place("system", "2026-11-23", None, "web-00000000", f"01J{number:023d}")
+    ones.append(ledger.seal(place, facts_of(io.BytesIO(event_line(seq=number)[0]))))
+    assert ledger.find(place) == ones[-1]
+    ledger.ship(Shipped(ones[-1], "k", "e", 1))
+    print(ones[-1].prev_sha256 or "-", ones[-1].sha256)
+ledger.finish(ones[-1])
+"""
+
+
+def test_a_full_disk_stops_no_chain(tmp_path):
+    """
+    Shipping is what makes room: while the ledger can't grow, segments are sealed and shipped all the same, each with its
+    link, and the next process's link is the last of them.
+    """
+    path = tmp_path / ".tierlog" / "ledger" / f"{WEB}.ledger"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    faults = ["-e", "trace=write", "-e", "inject=write:error=ENOSPC:when=1..6", "-P", str(path)]
+
+    done = run(_FULL, tmp_path, before=["strace", "-f", "-qq", "-o", os.devnull, *faults])
+
+    links = [line.split() for line in done.out.splitlines()]
+    assert (done.returncode, done.err) == (0, "")
+    assert [prev for prev, _ in links] == ["-", links[0][1], links[1][1]]
+    assert Ledger(tmp_path).seal(place(9), facts(9)).prev_sha256 == links[2][1]

@@ -89,7 +89,8 @@ def test_what_somebody_else_shipped_is_forgotten(queue):
     queue.add(place(0), 10, 5.0)
     queue.add(place(1), 10, 7.0)
 
-    queue.keep_only([place(1)])
+    queue.drop(place(0))
+    queue.drop(place(2))
 
     assert queue.take(0.0) == place(1)
     assert queue.take(0.0) is None

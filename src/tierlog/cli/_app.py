@@ -78,8 +78,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _told("tierlog", e.format_message(), e.exit_code)
     except ConfigError as e:
         return _told("tierlog", str(e), _USAGE)
-    except TierlogError as e:
-        return _told("tierlog", str(e), _FAILED)
+    except (TierlogError, OSError) as e:
+        if isinstance(e, BrokenPipeError):
+            raise
+        return _told("tierlog", _problem(e), _FAILED)
     except click.Abort:
         return _told("tierlog", "stopped", _INTERRUPTED)
 
@@ -87,6 +89,12 @@ def _run(arguments: Sequence[str] | None) -> int:
 def _told(path: str, problem: str, exit_code: int) -> int:
     click.echo(f"{path}: {problem}", err=True)
     return exit_code
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}; see that it can be read and written"
+    return str(error)
 
 
 def _with_hint(text: str, path: str) -> str:

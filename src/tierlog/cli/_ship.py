@@ -13,7 +13,8 @@ from tierlog.cli._output import countdown, number, print_json
 from tierlog.cli._store_options import Chosen, chosen, store_options
 from tierlog.cli._terminal import size
 from tierlog.errors import ConfigError
-from tierlog.segments import is_own_root, recover_segments
+from tierlog.segments import finished, is_own_root, recover_segments
+from tierlog.shipping import destination
 
 
 __all__ = ["recover", "ship"]
@@ -68,6 +69,8 @@ def recover(*, timeout: str, as_json: bool, **given: Any) -> None:
     }
     if about.has_bucket:
         report |= _shipped(about, timeout)
+    elif destination(about.root) is not None:  # which is damaged, as was told
+        report["pending"] = sum(1 for _ in finished(about.root))
     _told(report, as_json=as_json)
 
 
@@ -107,6 +110,6 @@ def _sentences(report: dict[str, Any]) -> list[str]:
             said.append(f"{number(report['unmended'], 'segment')} couldn't be mended")
     if "shipped" in report:
         said.append(f"shipped {number(report['shipped'], 'segment')} ({size(report['stored_bytes'])})")
-        if report["pending"]:
-            said.append(f"{number(report['pending'], 'segment')} still wait{'s' if report['pending'] == 1 else ''}")
+    if report.get("pending"):
+        said.append(f"{number(report['pending'], 'segment')} still wait{'s' if report['pending'] == 1 else ''}")
     return said

@@ -65,7 +65,7 @@ def _facts(root: Path) -> dict[str, Any]:
     quarantine = root / "quarantine"
     return {
         "root": str(root),
-        "ships_to": f"r2://{goal.bucket}/{goal.prefix}".rstrip("/") if goal is not None else None,
+        "ships_to": f"r2://{goal.bucket or 'unknown'}/{goal.prefix}".rstrip("/") if goal is not None else None,
         "segments": {"open": sum(1 for _ in Journal(root).places()), "finished": segments.total()},
         "tiers": {tier: {"segments": segments[tier], "bytes": stored[tier]} for tier in TIERS},
         "pending": segments.total() if ships else 0,

@@ -128,7 +128,11 @@ def chosen(**given: Any) -> Chosen:
     root = Path(options.pop("root", "logs")).absolute()
     if not options.get("bucket"):
         noted = destination(root)
-        if noted is not None and noted.bucket:
+        if noted is not None and not noted.bucket:
+            click.echo(
+                f"tierlog: {root / '.tierlog' / 'ships'} is damaged: it isn't known where to ship to; name the --bucket", err=True
+            )
+        elif noted is not None:
             options.update(bucket=noted.bucket, prefix=noted.prefix, endpoint_url=noted.endpoint_url)
             if noted.has_checkpoints:
                 options.setdefault("checkpoint_interval", 1.0)

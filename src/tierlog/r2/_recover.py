@@ -13,14 +13,26 @@ from tierlog.errors import ConfigError
 from tierlog.options import choice, count, seconds
 from tierlog.r2._catalog import catalog_writer
 from tierlog.r2._store import R2Store
+from tierlog.report import report
 from tierlog.segments import is_own_root
 from tierlog.shipping import Destination, Shipping, note_destination
 
 
-__all__ = ["COMPRESSIONS", "Done", "ship"]
+__all__ = ["COMPRESSIONS", "Done", "noted", "ship"]
 
 COMPRESSIONS = {"gzip": "gz", "zstd": "zst"}
 """How to compress, and what a name ends with then."""
+
+
+def noted(root: Path, goal: Destination) -> None:
+    """
+    Note in *root* that its segments go to *goal*. On a full disk they are shipped without
+    the note, which is made at the next start.
+    """
+    try:
+        note_destination(root, goal)
+    except OSError as e:
+        report("destination", f"it couldn't be noted below {root} where its segments go ({e.strerror or e}); they are shipped")
 
 
 class Done(NamedTuple):
@@ -113,7 +125,7 @@ def ship(
         read_timeout=read_timeout,
         connections=connections,
     )
-    note_destination(folder, Destination(bucket, prefix, endpoint_url, checkpoint_interval is not None))
+    noted(folder, Destination(bucket, prefix, endpoint_url, checkpoint_interval is not None))
     shipping = Shipping(
         folder,
         store,
@@ -124,7 +136,7 @@ def ship(
     )
     shipping.start()
     is_done = shipping.drain(seconds("timeout", timeout), progress=progress)
-    shipping.close()
+    shipping.close(gives_up=True)
     stats = shipping.stats()
     problem = stats.get("last_error") if not is_done else None
     return Done(stats["shipped"], stats["shipped_bytes"], stats["pending"], problem)

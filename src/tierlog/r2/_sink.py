@@ -19,11 +19,11 @@ from tierlog.layout import Place
 from tierlog.options import choice, count, seconds, size
 from tierlog.r2._catalog import catalog_writer
 from tierlog.r2._daily import daily_task
-from tierlog.r2._recover import COMPRESSIONS
+from tierlog.r2._recover import COMPRESSIONS, noted
 from tierlog.r2._store import R2Store
 from tierlog.report import report
 from tierlog.segments import Segment, SegmentSink
-from tierlog.shipping import Attempt, Checkpoints, Destination, Shipping, Task, Upkeep, note_destination
+from tierlog.shipping import Attempt, Checkpoints, Destination, Shipping, Task, Upkeep
 from tierlog.typing import Clock
 
 
@@ -171,7 +171,7 @@ class R2Sink(SegmentSink):
             flush_interval=flush_interval,
             monotonic=monotonic,
         )
-        note_destination(self.root, Destination(bucket, prefix, endpoint_url, interval is not None))
+        noted(self.root, Destination(bucket, prefix, endpoint_url, interval is not None))
         self._shipping = Shipping(
             self.root,
             self.store,

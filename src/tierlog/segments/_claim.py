@@ -11,7 +11,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from tierlog._platform import OPEN_PLAIN, is_still_at, lock_exclusive
+from tierlog._platform import OPEN_PLAIN, is_still_at, lock_exclusive, unlock
 from tierlog.layout import Place, local_path, parse_local
 from tierlog.ndjson import decode
 from tierlog.segments._journal import Journal
@@ -59,14 +59,19 @@ def claim(root: Path, place: Place) -> Place | None:
     except FileNotFoundError:
         return None
     with open(fd, "rb") as file:
-        if not lock_exclusive(fd) or not is_still_at(fd, path) or Journal(root).has(place):
+        if not lock_exclusive(fd):
             return None
-        first = next((line for line in file if line.strip()), b"")
-        if not first:
-            path.unlink()
-            return None
-        part = part_of(place, first)
-        target = root / local_path(part)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(path, target)
+        try:
+            if not is_still_at(fd, path) or Journal(root).has(place):
+                return None
+            first = next((line for line in file if line.strip()), b"")
+            if not first:
+                path.unlink()
+                return None
+            part = part_of(place, first)
+            target = root / local_path(part)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(path, target)
+        finally:
+            unlock(fd)
     return part

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 from zlib import crc32
 
-from tierlog._platform import OPEN_PLAIN, is_still_at, lock_exclusive
+from tierlog._platform import OPEN_PLAIN, is_still_at, lock_exclusive, unlock
 from tierlog.layout import Place, local_path
 from tierlog.ndjson import decode
 from tierlog.segments._journal import Journal
@@ -63,15 +63,20 @@ def _recover_one(root: Path, place: Place, journal: Journal) -> Recovered | None
         journal.forget(place)
         return Recovered()
     with open(fd, "rb+", closefd=True) as file:
-        if not lock_exclusive(fd) or not is_still_at(fd, path):
+        if not lock_exclusive(fd):
             return None
-        fragments, end = _inspect(file)
-        for fragment in fragments:
-            _quarantine(root, place, fragment)
-        _mend(fd, fragments, end)
-        if end == 0:
-            path.unlink(missing_ok=True)
-        journal.forget(place)
+        try:
+            if not is_still_at(fd, path):
+                return None
+            fragments, end = _inspect(file)
+            for fragment in fragments:
+                _quarantine(root, place, fragment)
+            _mend(fd, fragments, end)
+            if end == 0:
+                path.unlink(missing_ok=True)
+            journal.forget(place)
+        finally:
+            unlock(fd)
     return Recovered(torn=len([one for one in fragments if one.data.strip()]), empty=int(end == 0))
 
 

@@ -8,7 +8,9 @@ does both, so that the chain has no fork and no hole, whenever the process dies.
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,9 +20,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from tierlog import _fork
-from tierlog._platform import OPEN_APPEND, is_still_at, lock_waiting, sync_data, unlock
+from tierlog._platform import OPEN_PLAIN, is_still_at, lock_waiting, sync_data, unlock
 from tierlog.facts import Facts
 from tierlog.layout import Place, local_path, parse_local
+from tierlog.report import report
 from tierlog.shipping._facts_json import facts_from, facts_json
 
 
@@ -28,6 +31,8 @@ __all__ = ["Ledger", "Sealed", "Shipped", "sealed"]
 
 _VERSION = 1
 _SUFFIX = ".ledger"
+_BEGIN_BYTES = 256  # of a file, which tell it from all others
+_FULL = frozenset([errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)])
 
 
 class Sealed(NamedTuple):
@@ -108,7 +113,7 @@ class _Book:
     """
 
     def __init__(self) -> None:
-        self.inode = -1
+        self.file: tuple[int, bytes] | None = None
         self.end = 0
         self.head = ""
         self.sealed: dict[str, Sealed] = {}
@@ -118,6 +123,12 @@ class _Book:
         if path in self.shipped:
             return self.shipped[path].sealed
         return self.sealed.get(path)
+
+    def take_line(self, line: bytes) -> None:
+        try:
+            self.take(orjson.loads(line))
+        except (ValueError, KeyError, TypeError, AttributeError):  # damaged: what stands behind it counts all the same
+            return
 
     def take(self, entry: dict[str, Any]) -> None:
         path = str(entry.get("path", ""))
@@ -149,60 +160,85 @@ class Ledger:
         self._folder = root / ".tierlog" / "ledger"
         self._lock = _fork.ForkSafeLock()
         self._books: dict[str, _Book] = {}
-        self._heads: dict[str, str] = {}
+        self._heads: dict[str, tuple[str, str]] = {}  # what the file's was before, and what came then
+        self._unnoted: dict[str, Sealed] = {}
 
     def seal(self, place: Place, facts: Facts) -> Sealed:
         """
         Put the segment at *place* into its instance's chain, at its end; once only.
 
-        It is on the disk when this returns.
+        It is on the disk when this returns, unless that is full: shipping makes the room.
 
         Raises:
-            OSError: It isn't.
+            OSError: It isn't, for another reason.
         """
         path = local_path(place)
         instance = place.instance or ""
         with self._opened(instance) as (book, file):
-            known = book.find(path)
+            known = book.find(path) or self._unnoted.get(path)
             if known is not None:
                 return known
-            one = Sealed(path, book.head or self._heads.get(instance, ""), facts)
-            file.append({"event": "sealed", "path": path, "prev": one.prev_sha256, "facts": facts_json(facts)})
-            file.sync()
-            self._heads[instance] = facts.sha256
+            before = book.head
+            one = Sealed(path, self._head(instance, book), facts)
+            try:
+                file.append({"event": "sealed", "path": path, "prev": one.prev_sha256, "facts": facts_json(facts)})
+                file.sync()
+            except OSError as e:
+                if e.errno not in _FULL:
+                    raise
+                self._unnoted[path] = one
+            self._heads[instance] = (before, facts.sha256)
             return one
 
     def find(self, place: Place) -> Sealed | None:
         """
         Return the segment at *place* if it was sealed.
         """
+        path = local_path(place)
         with self._opened(place.instance or "") as (book, _):
-            return book.find(local_path(place))
+            return book.find(path) or self._unnoted.get(path)
 
     def ship(self, shipped: Shipped) -> None:
         """
-        Note that a segment is stored.
+        Note that a segment is stored, unless the disk is full.
+
+        Raises:
+            OSError: It couldn't be noted, for another reason.
         """
-        entry = {"event": "shipped", "path": shipped.sealed.path, "key": shipped.key}
-        with self._opened(shipped.sealed.instance) as (_, file):
-            file.append({**entry, "etag": shipped.etag, "bytes": shipped.stored_bytes, "frames": shipped.frames})
+        path, instance = shipped.sealed.path, shipped.sealed.instance
+        entry = {"event": "shipped", "path": path, "key": shipped.key}
+        with self._opened(instance) as (_, file):
+            self._unnoted.pop(path, None)
+            try:
+                file.append({**entry, "etag": shipped.etag, "bytes": shipped.stored_bytes, "frames": shipped.frames})
+            except OSError as e:
+                if e.errno not in _FULL:
+                    raise
 
     def finish(self, sealed: Sealed) -> None:
         """
         Note that there's nothing left to do for a segment.
         """
         with self._opened(sealed.instance) as (book, file):
+            head = self._head(sealed.instance, book)
+            if head != book.head:
+                file.append({"event": "head", "sha256": head})  # there was no room for it, or the file was taken away
             file.append({"event": "done", "path": sealed.path})
             if not book.sealed and not book.shipped:
-                file.replace({"event": "head", "sha256": book.head})
+                # The number tells this file from another one that gets its place on the disk.
+                file.replace({"event": "head", "sha256": book.head, "number": secrets.token_hex(8)})
 
     def waiting(self) -> Iterator[Shipped]:
         """
         Yield the segments that are stored and not in the catalog yet.
         """
         for instance in self.instances():
-            with self._opened(instance) as (book, _):
-                found = list(book.shipped.values())
+            try:
+                with self._opened(instance) as (book, _):
+                    found = list(book.shipped.values())
+            except OSError as e:
+                report("ledger", f"{e}; what it says is entered in the catalog when it can be read")
+                continue
             yield from found
 
     def sealed(self) -> Iterator[Sealed]:
@@ -241,6 +277,13 @@ class Ledger:
         Return the instances that have a ledger.
         """
         return [name.removesuffix(_SUFFIX) for name in self._names() if name.endswith(_SUFFIX)]
+
+    def _head(self, instance: str, book: _Book) -> str:
+        """
+        Return the hash of the segment that was sealed last, noted or not.
+        """
+        before, last = self._heads.get(instance, ("", ""))
+        return last if last and book.head in {"", before} else book.head
 
     def _names(self) -> list[str]:
         try:
@@ -295,7 +338,7 @@ class _Opened:
         line = orjson.dumps({"v": _VERSION, **entry}, option=orjson.OPT_APPEND_NEWLINE)
         if os.write(self._fd, line) != len(line):
             os.ftruncate(self._fd, self._book.end)
-            raise OSError(28, "no space for the ledger", str(self._path))
+            raise OSError(errno.ENOSPC, "no space for the ledger", str(self._path))
         self._book.end += len(line)
         self._book.take(entry)
 
@@ -318,7 +361,7 @@ class _Opened:
     def _open(self) -> int:
         while True:
             try:
-                fd = os.open(self._path, OPEN_APPEND | os.O_CREAT, 0o666)
+                fd = os.open(self._path, OPEN_PLAIN | os.O_APPEND | os.O_CREAT, 0o666)
             except FileNotFoundError:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 continue
@@ -328,23 +371,21 @@ class _Opened:
             os.close(fd)
 
     def _read(self) -> None:
-        book = self._books.get(self._instance)
         status = os.fstat(self._fd)
-        if book is None or book.inode != status.st_ino or book.end > status.st_size:
+        # A number of the disk's is given again: only what stands in the file says that it is the same.
+        this = status.st_ino, os.pread(self._fd, _BEGIN_BYTES, 0).partition(b"\n")[0]
+        book = self._books.get(self._instance)
+        if book is None or book.file != this or book.end > status.st_size:
             self._books[self._instance] = book = _Book()
-            book.inode = status.st_ino
+            book.file = this
         self._book = book
         if status.st_size == book.end:
             return
         with open(self._path, "rb") as file:
             file.seek(book.end)
             for line in file:
-                try:
-                    entry = orjson.loads(line) if line.endswith(b"\n") else None
-                except orjson.JSONDecodeError:
-                    entry = None
-                if type(entry) is not dict:
-                    break  # torn by a process that was killed in the middle of it
-                book.take(entry)
+                if not line.endswith(b"\n"):
+                    os.ftruncate(self._fd, book.end)  # torn by a process that was killed in the middle of it
+                    return
+                book.take_line(line)
                 book.end += len(line)
-        os.ftruncate(self._fd, book.end)

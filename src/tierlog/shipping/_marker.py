@@ -53,21 +53,30 @@ def note_destination(root: Path, destination: Destination) -> None:
             return
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError:  # another user's, say
+        pass
     fresh = path.with_name(f"{_NAME}.{os.getpid()}")
-    fresh.write_bytes(content)
-    os.replace(fresh, path)
+    try:
+        fresh.write_bytes(content)
+        os.replace(fresh, path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def destination(root: Path) -> Destination | None:
     """
-    Return where the segments of *root* go, None if they stay.
+    Return where the segments of *root* go, None if they stay. It has no ``bucket`` if
+    they go somewhere, and the note is damaged.
     """
     try:
         noted = orjson.loads((root / ".tierlog" / _NAME).read_bytes())
+        bucket, prefix, endpoint_url = noted["bucket"], noted["prefix"], noted["endpoint_url"]
+        has_checkpoints = bool(noted["has_checkpoints"])
     except FileNotFoundError:
         return None
-    except (OSError, orjson.JSONDecodeError):
-        return Destination("")  # it ships, and nobody knows where to
-    return Destination(
-        str(noted.get("bucket", "")), str(noted.get("prefix", "")), noted.get("endpoint_url"), bool(noted.get("has_checkpoints"))
-    )
+    except (OSError, ValueError, KeyError, TypeError):
+        return Destination("")
+    if type(bucket) is not str or type(prefix) is not str or not (endpoint_url is None or type(endpoint_url) is str):
+        return Destination("")
+    return Destination(bucket, prefix, endpoint_url, has_checkpoints)

@@ -11,7 +11,7 @@ Nothing here has a clock or a thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 from tierlog.layout import Place
@@ -108,14 +108,6 @@ class Queue:
         self._waiting[place] = _Waiting(size, since)
         return True
 
-    def keep_only(self, places: Iterable[Place]) -> None:
-        """
-        Forget those that wait and aren't among *places*: somebody else shipped them.
-        """
-        there = set(places)
-        for place in [one for one in self._waiting if one not in there]:
-            del self._waiting[place]
-
     def take(self, now: float) -> Place | None:
         """
         Return the next segment to be tried, None if there's none *now*.
@@ -184,6 +176,6 @@ class Queue:
 
     def drop(self, place: Place) -> None:
         """
-        Take *place* out: it is gone.
+        Forget *place*, if it waits: it is gone.
         """
         self._waiting.pop(place, None)

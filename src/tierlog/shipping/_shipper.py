@@ -109,7 +109,7 @@ class Shipper:
         self._rescan = rescan
         self._clock = clock
         self._monotonic = monotonic
-        self._is_closing = False
+        self._is_closing = self._gives_up = False
         self._begin_anew()
         _fork.watch(self)
 
@@ -143,12 +143,14 @@ class Shipper:
                 self._threads.append(thread)
                 self._working += 1
 
-    def close(self) -> None:
+    def close(self, *, gives_up: bool = False) -> None:
         """
-        Let the threads end when there's nothing left to ship. It waits for nothing.
+        Let the threads end when there's nothing left to ship; if it *gives_up*, after
+        what they are shipping. It waits for nothing.
         """
         with self._changed:
             self._is_closing = True
+            self._gives_up = gives_up
             self._changed.notify_all()
 
     def drain(self, timeout: float, *, progress: Callable[[int, int], None] | None = None) -> bool:
@@ -186,6 +188,8 @@ class Shipper:
         Look for finished segments that nobody ships, and tidy the ledgers.
         """
         self._uploader.ledger.tidy(self._clock() / _NS - _LEDGER_AGE)
+        with self._changed:
+            known = self._queue.places()  # not what is finished while we look, and isn't seen
         found = []
         for one in finished(self._uploader.root):
             found.append(one)
@@ -193,7 +197,8 @@ class Shipper:
                 break
         with self._changed:
             if len(found) < _MOST_SCANNED:
-                self._queue.keep_only(one.place for one in found)
+                for place in set(known).difference(one.place for one in found):
+                    self._queue.drop(place)
             for one in sorted(found, key=lambda one: one.modified):
                 self._queue.add(one.place, one.size, one.modified)
             self._changed.notify_all()
@@ -301,6 +306,8 @@ class Shipper:
         """
         while True:
             with self._changed:
+                if self._gives_up:
+                    return None
                 now = self._monotonic()
                 must_scan = is_first and now >= self._scan_due
                 if not must_scan:
@@ -360,7 +367,7 @@ class Shipper:
             is_first = uploaded is not None and self._shipped == 1
             waiting = len(self._queue)
             self._changed.notify_all()
-        if is_first or is_news:  # the trouble may be one that another process has noted
+        if is_first or is_news or not waiting:  # the trouble may be one that another process has noted
             note_trouble(self._uploader.root, None)
         if is_news:
             report("shipping again", f"shipping to {self._uploader.store.name} works again; {_many(waiting)}")
@@ -380,7 +387,7 @@ class Shipper:
             self._changed.notify_all()
         if is_news:
             note_trouble(self._uploader.root, Trouble(self._clock() // 1_000_000, problem))
-            report("ship", f"{problem}; {_many(waiting)} on the disk, and {'is' if waiting == 1 else 'are'} tried again")
+            report(f"ship {code}", f"{problem}; {_many(waiting)} on the disk, and {'is' if waiting == 1 else 'are'} tried again")
 
 
 def _many(waiting: int) -> str:

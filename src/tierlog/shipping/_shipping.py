@@ -117,11 +117,12 @@ class Shipping:
         """
         return self._shipper.drop_oldest(most_bytes)
 
-    def close(self) -> None:
+    def close(self, *, gives_up: bool = False) -> None:
         """
-        Let the threads end when nothing is left to do. It waits for nothing.
+        Let the threads end when nothing is left to do; if it *gives_up*, after what
+        they are doing. It waits for nothing.
         """
-        self._shipper.close()
+        self._shipper.close(gives_up=gives_up)
 
     def drain(self, timeout: float, *, progress: Callable[[int, int], None] | None = None) -> bool:
         """

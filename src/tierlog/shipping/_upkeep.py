@@ -1,5 +1,5 @@
 """
-What is to be done from time to time, on one thread.
+What is to be done from time to time, each on a thread of its own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Task(NamedTuple):
 
 class Upkeep:
     """
-    Runs tasks when they are due. A forked child has its own thread.
+    Runs tasks when they are due: none waits for another one, which may take hours. A
+    forked child has its own threads.
 
     Args:
         tasks: What is to be done.
@@ -48,27 +49,28 @@ class Upkeep:
     def __init__(self, tasks: Sequence[Task], monotonic: Callable[[], float]) -> None:
         self._tasks = tasks
         self._monotonic = monotonic
-        self._thread: threading.Thread | None = None
+        self._has_threads = False
         self._begin_anew()
         _fork.watch(self)
 
     def start(self) -> None:
         """
-        Start the thread, unless there's nothing to do.
+        Start the threads.
         """
         with self._lock:
-            if self._thread is not None or not self._tasks or self._ended.is_set():
+            if self._has_threads or self._ended.is_set():
                 return
-            thread = threading.Thread(target=self._work, name="tierlog-upkeep", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # the interpreter is ending
-                return
-            self._thread = thread
+            self._has_threads = True
+            for task in self._tasks:
+                thread = threading.Thread(target=self._work, args=(task,), name=f"tierlog-{task.name}", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the interpreter is ending
+                    return
 
     def close(self) -> None:
         """
-        Let the thread end. It waits for nothing.
+        Let the threads end. It waits for nothing.
         """
         self._ended.set()
 
@@ -87,17 +89,16 @@ class Upkeep:
     def _begin_anew(self) -> None:
         self._lock = threading.RLock()
         self._ended = threading.Event()
-        self._thread = None
+        self._has_threads = False
 
-    def _work(self) -> None:
+    def _work(self, task: Task) -> None:
         with muted():
-            due = [self._monotonic() + task.pause() for task in self._tasks]
-            while not self._ended.wait(max(0.0, min(due) - self._monotonic())):
-                for number, task in enumerate(self._tasks):
-                    if due[number] > self._monotonic():
-                        continue
-                    try:
-                        task.run()
-                    except Exception as e:  # noqa: BLE001 -- it is tried again
-                        report(task.name, f"{task.name}: {e}; it is tried again")
-                    due[number] = self._monotonic() + task.pause()
+            due = self._monotonic() + task.pause()
+            while not self._ended.wait(max(0.0, due - self._monotonic())):
+                if due > self._monotonic():
+                    continue
+                try:
+                    task.run()
+                except Exception as e:  # noqa: BLE001 -- it is tried again
+                    report(task.name, f"{task.name}: {e}; it is tried again")
+                due = self._monotonic() + task.pause()

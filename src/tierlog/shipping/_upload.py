@@ -11,10 +11,13 @@ import hashlib
 import io
 import os
 import stat
+import threading
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from tierlog import _fork
 from tierlog._platform import OPEN_READ, is_still_at, lock_exclusive, sync_data, unlock
 from tierlog.envelope import day_of
 from tierlog.errors import ObjectExistsError, StoreError
@@ -82,7 +85,8 @@ def _as_it_is(file: BinaryIO) -> _Body:
 
 class Uploader:
     """
-    Moves segments of one root to a store. Safe to share between threads.
+    Moves segments of one root to a store. Safe to share between threads; a forked child
+    lets go of what the parent moves.
 
     Args:
         root: The folder of the segments.
@@ -96,6 +100,8 @@ class Uploader:
         has_checkpoints: Whether open segments are stored while they grow.
     """
 
+    fork_order = 3  # nothing else is locked meanwhile
+
     def __init__(
         self, root: Path, store: Store, ledger: Ledger, *, packing: str | None = None, has_checkpoints: bool = False
     ) -> None:
@@ -105,6 +111,9 @@ class Uploader:
         self._packing = packing
         self._has_checkpoints = has_checkpoints
         self._journal = Journal(root)
+        self._lock = threading.RLock()
+        self._open: set[BufferedReader] = set()
+        _fork.watch(self)
 
     def settled(self, place: Place) -> Place | None:
         """
@@ -131,19 +140,33 @@ class Uploader:
         """
         path = self.root / local_path(place)
         try:
-            fd = os.open(path, OPEN_READ)
+            with self._lock:
+                file = open(os.open(path, OPEN_READ), "rb")  # noqa: SIM115 -- closed below
+                self._open.add(file)
         except FileNotFoundError:
             return None
-        with open(fd, "rb") as file:
-            if not self._is_ours(fd, path, place):
-                return None
-            try:
-                if os.fstat(fd).st_size == 0:
-                    path.unlink()
-                    return None
-                return self._shipped(file, path, place)
-            finally:
-                unlock(fd)
+        try:
+            return self._locked(file, path, place)
+        finally:
+            with self._lock:
+                self._open.discard(file)
+                file.close()
+
+    def fork_lock(self) -> _fork.Lock:
+        """
+        Return the lock to be held during a fork.
+        """
+        return self._lock
+
+    def after_fork_in_child(self) -> None:
+        """
+        Close what the parent has open: its locks would outlive it here, and files that it
+        takes away would stay on the disk.
+        """
+        for file in self._open:
+            file.raw.close()  # not the buffer, whose lock the parent's thread may hold
+        self._open = set()
+        self._lock = threading.RLock()
 
     def checkpoint(self, place: Place, replaces: str | None) -> str | None:
         """
@@ -185,6 +208,18 @@ class Uploader:
             if there.metadata.get("state") != "open" or int(there.metadata.get("size", "0")) > len(lines):
                 return None
             return self.store.put(put._replace(replaces=there.etag))
+
+    def _locked(self, file: BinaryIO, path: Path, place: Place) -> Uploaded | None:
+        fd = file.fileno()
+        if not self._is_ours(fd, path, place):
+            return None
+        try:
+            if os.fstat(fd).st_size == 0:
+                path.unlink()
+                return None
+            return self._shipped(file, path, place)
+        finally:
+            unlock(fd)
 
     def _is_ours(self, fd: int, path: Path, place: Place) -> bool:
         # The lock says who ships it: it ends with the process, however that ends.
