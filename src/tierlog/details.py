@@ -65,7 +65,7 @@ def pack(facts: Facts, frames: tuple[int, ...]) -> bytes:
     return bytes([_VERSION]) + zlib.compress(orjson.dumps(content))
 
 
-def unpack(blob: bytes, first_ts: int) -> Details:
+def unpack(blob: bytes, first_ts: int, only: Mapping[str, str] | None = None) -> Details:
     """
     Return what *blob* holds.
 
@@ -73,6 +73,9 @@ def unpack(blob: bytes, first_ts: int) -> Details:
         blob: What :func:`pack` returned.
 
         first_ts: Lowest ``ts`` of the segment.
+
+        only: One id for each name, of which alone to return where it stands; of all if
+            None.
 
     Raises:
         ValueError: It holds something else.
@@ -86,14 +89,20 @@ def unpack(blob: bytes, first_ts: int) -> Details:
             seqs={instance: (first, last, lines) for instance, first, last, lines in content["seqs"]},
             levels={(hour, lvl): lines for hour, lvl, lines in content["levels"]},
             ids={
-                name: {value: int(mask, 16) for value, mask in zip(values, masks, strict=True)}
+                name: _masks(values, masks, None if only is None else only.get(name, ""))
                 for name, (values, masks) in content["ids"].items()
             },
             blocks=_blocks(content["blocks"], first_ts),
             frames=tuple(content.get("frames", ())),
         )
-    except (zlib.error, KeyError, TypeError) as e:
+    except (zlib.error, KeyError, TypeError, IndexError) as e:
         raise ValueError(f"its details can't be read ({e})") from e
+
+
+def _masks(values: list[str], masks: list[str], only: str | None) -> dict[str, int]:
+    if only is None:
+        return {value: int(mask, 16) for value, mask in zip(values, masks, strict=True)}
+    return {only: int(masks[values.index(only)], 16)} if only in values else {}
 
 
 def hash_of(name: str, value: str | None) -> int:

@@ -1,0 +1,120 @@
+"""
+Lines as they are ordered and delivered.
+
+All lines of the canonical form have thirteen digits of ``ts`` at the same place, so
+their bytes are in the order of time. The few others carry the bytes that order them.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from typing import Any
+
+import orjson
+
+from tierlog.envelope import KEYS
+
+
+__all__ = ["Odd", "event_of", "mark", "ordered", "raw", "spanned", "ts_of"]
+
+_KEYS = frozenset(KEYS)
+_PREFIX = b'{"ts":'
+_CANONICAL = re.compile(rb'\{"ts":\d{13},"instanceId":"')
+_TS = slice(6, 19)
+_TS_END = slice(6, 20)
+_WIDTH = 14
+_HIGHEST = 9_999_999_999_999
+_BEHIND_ALL = b'{"ts"::'  # a colon sorts behind the digits
+
+
+class Odd(bytes):
+    """
+    A line whose ``ts`` hasn't thirteen digits: the bytes that order it.
+
+    Attributes:
+        raw: Its own bytes.
+    """
+
+    raw: bytes
+
+
+def event_of(line: bytes) -> dict[str, Any] | None:
+    """
+    Return the event of a line; None if it is torn or foreign.
+    """
+    try:
+        event = orjson.loads(raw(line))
+    except orjson.JSONDecodeError:
+        return None
+    if type(event) is not dict or event.keys() != _KEYS:
+        return None
+    is_ours = type(event["ts"]) is int and type(event["instanceId"]) is str and type(event["seq"]) is int
+    return event if is_ours and type(event["msg"]) is str else None
+
+
+def raw(line: bytes) -> bytes:
+    """
+    Return the bytes of a line as they were written.
+    """
+    return line.raw if type(line) is Odd else line
+
+
+def ordered(lines: list[bytes]) -> tuple[list[bytes], int]:
+    """
+    Return *lines*, sorted by time, and how many of them were torn or foreign. What is
+    empty is neither.
+    """
+    if lines and not lines[-1]:
+        lines.pop()  # behind the last newline
+    times = b"".join([line[_TS_END] for line in lines])
+    count = len(lines)
+    if len(times) == count * _WIDTH and times[_WIDTH - 1 :: _WIDTH] == b"," * count and times.count(b",") == count:
+        lines.sort()
+        if not lines or (lines[0].startswith(_PREFIX) and lines[-1].startswith(_PREFIX) and times.replace(b",", b"").isdigit()):
+            return lines, 0  # all between two that begin so do
+    return _one_by_one(lines)
+
+
+def _one_by_one(lines: list[bytes]) -> tuple[list[bytes], int]:
+    found: list[bytes] = []
+    skipped = 0
+    for given in lines:
+        line = given.strip(b" \r") if given[:1] in b" " or given[-1:] == b"\r" else given
+        if not line:
+            continue
+        if _CANONICAL.match(line):
+            found.append(line)
+            continue
+        event = event_of(line) if line.startswith(_PREFIX) else None
+        if event is None or event["ts"] < 0:
+            skipped += 1
+            continue
+        odd = Odd(b'{"ts":%013d,' % min(event["ts"], _HIGHEST))
+        odd.raw = line
+        found.append(odd)
+    found.sort()
+    return found, skipped
+
+
+def mark(ms: int) -> bytes:
+    """
+    Return what sorts before all lines of *ms* and later, and behind all before.
+    """
+    return b'{"ts":%013d' % max(ms, 0) if ms <= _HIGHEST else _BEHIND_ALL
+
+
+def spanned(lines: list[bytes], since: int, until: int) -> list[bytes]:
+    """
+    Return those of the sorted *lines* that are from *since* to before *until*.
+    """
+    first = bisect_left(lines, mark(min(since, _HIGHEST)))
+    last = bisect_left(lines, mark(until), first)
+    return lines if last - first == len(lines) else lines[first:last]
+
+
+def ts_of(line: bytes) -> int:
+    """
+    Return the time that orders a line, **milliseconds** since the epoch.
+    """
+    return int(line[_TS])

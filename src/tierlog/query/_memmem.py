@@ -1,0 +1,64 @@
+"""
+Finding bytes in a block: ``bytes.find``, and the C library's ``memmem`` where there is one.
+
+For what is rare, the library's is two to three times as fast; for what is frequent, the
+way to it costs more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+__all__ = ["find_all", "lacks_all"]
+
+_NEAR = 8_192  # bytes; what is found again so soon is frequent
+
+_First = Callable[[bytes, bytes], int]
+
+
+def find_all(block: bytes, needle: bytes) -> list[int]:
+    """
+    Return where *needle* is in *block*; places don't overlap.
+    """
+    place = _first(block, needle)
+    places: list[int] = []
+    step = len(needle)
+    while place >= 0:
+        places.append(place)
+        place = block.find(needle, place + step)
+    return places
+
+
+def lacks_all(block: bytes, needles: list[bytes]) -> bool:
+    """
+    Tell whether none of *needles* is in *block*; False if there are none.
+    """
+    return bool(needles) and all(_first(block, needle) < 0 for needle in needles)
+
+
+def _library() -> _First:
+    try:
+        import ctypes  # noqa: PLC0415 -- it may be missing
+
+        memmem = ctypes.CDLL(None).memmem
+    except (ImportError, OSError, AttributeError, TypeError):
+        return bytes.find
+    memmem.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t)
+    memmem.restype = ctypes.c_void_p
+    address: Callable[[Any, Any], Any] = ctypes.cast
+    pointer = ctypes.c_void_p
+
+    def first(block: bytes, needle: bytes) -> int:
+        start = block.find(needle, 0, _NEAR)
+        if start >= 0:
+            return start
+        at: int = address(block, pointer).value
+        found: int | None = memmem(at, len(block), needle, len(needle))
+        return -1 if found is None else found - at
+
+    return first
+
+
+_first = _library()

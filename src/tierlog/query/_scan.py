@@ -1,0 +1,248 @@
+"""
+A segment's bytes to pieces, whose times are known, and a piece to its lines.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tierlog.errors import ObjectNotFoundError, StoreError, TierlogError
+from tierlog.query._filters import Filters
+from tierlog.query._horizon import Horizon
+from tierlog.query._lines import ordered, raw, spanned, ts_of
+from tierlog.query._match import Matcher
+from tierlog.query._open import Content, Spool, Spooled, opened
+from tierlog.query._problem import Problem
+from tierlog.query._sources import Source, Sources
+from tierlog.stores import Store
+
+
+__all__ = ["Piece", "Scan"]
+
+_CACHED_BYTES = 16_777_216
+_LINE_BYTES = 64  # of a line, beside its own
+_MOST_OPEN = 64
+_MOST_MOVES = 8
+
+
+class Piece(NamedTuple):
+    """
+    A run of lines.
+
+    Attributes:
+        source: The segment.
+
+        first_ts: Lowest ``ts`` of the lines that may be asked for.
+
+        last_ts: Highest one.
+
+        offset: Where it begins in the segment, uncompressed.
+
+        size: Bytes.
+
+        frame: Where it is stored, and how many bytes there.
+
+        lines: The lines, in order; None if they must be read.
+
+        spooled: Where it is kept meanwhile, and not at *offset* of the segment.
+    """
+
+    source: Source
+    first_ts: int
+    last_ts: int
+    offset: int
+    size: int
+    frame: tuple[int, int] = (-1, -1)
+    lines: list[bytes] | None = None
+    spooled: Spooled | None = None
+
+
+class Scan:
+    """
+    Reads segments.
+
+    Args:
+        sources: Where to look for those that moved.
+
+        filters: What is asked for.
+
+        matcher: Finds lines.
+
+        problems: Where it is noted what can't be read.
+
+        horizon: How far the answer reaches; None if it has no limit.
+
+    Attributes:
+        skipped: Torn and foreign lines that were met.
+
+        moved: Segments that were found elsewhere, to be read next.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        filters: Filters,
+        matcher: Matcher,
+        problems: list[Problem],
+        horizon: Horizon | None = None,
+    ) -> None:
+        self._sources = sources
+        self._filters = filters
+        self._matcher = matcher
+        self._problems = problems
+        self._horizon = horizon
+        self._cached = 0
+        self._moves: dict[str, int] = {}
+        self._looked_around: set[object] = set()
+        self._spool = Spool()
+        self._contents: OrderedDict[tuple[object, str, int], Content] = OrderedDict()
+        self.skipped = 0
+        self.moved: list[Source] = []
+
+    def pieces(self, source: Source) -> Iterator[Source | Piece]:
+        """
+        Yield the pieces of a segment; it is read, unless the catalog knows them. A
+        build's object whose times aren't known yet is yielded once more, with them.
+        """
+        held = source.held
+        try:
+            if held is None and source.listed.store is not None and not source.is_known:
+                yield from self._narrowed(source, source.listed.store)
+                return
+            if held is not None and (held.is_whole or self._matcher.is_selective) and self._is_seekable(source):
+                for offset, size, first, last, at, stored in held.blocks():
+                    yield Piece(source, first, last, offset, size, (at, stored))
+                return
+            yield from self._survey(source)
+        except (OSError, TierlogError, ValueError, EOFError) as e:
+            self._failed(source, e)
+
+    def lines(self, piece: Piece) -> list[bytes]:
+        """
+        Return the lines of a piece that may be asked for, in the order of time.
+        """
+        if piece.lines is not None:
+            self._cached -= piece.size
+            return piece.lines
+        try:
+            if piece.spooled is not None:
+                block = piece.spooled.read(piece.offset, piece.size)
+            else:
+                block = self._content(piece.source).read(piece.offset, piece.size, piece.frame)
+        except (OSError, TierlogError, ValueError) as e:
+            self._failed(piece.source, e)
+            return []
+        if not block.endswith(b"\n"):
+            block += b"\n"  # the last line of a file may have none
+        lines, skipped = self._found(block, piece.source)
+        if piece.source.held is not None:
+            self.skipped += skipped  # else it was counted at first sight
+        return lines
+
+    def blocks(self, source: Source) -> Iterator[bytes]:
+        """
+        Yield what a segment holds, from its beginning to its end, as far as it can be
+        read; what isn't there any more is in :attr:`moved` then.
+        """
+        try:
+            yield from self._content(source).blocks()
+        except (OSError, TierlogError, ValueError, EOFError) as e:
+            self._failed(source, e)
+
+    def close(self) -> None:
+        """
+        Let go of all files.
+        """
+        while self._contents:
+            self._contents.popitem()[1].close()
+
+    def _is_seekable(self, source: Source) -> bool:
+        held = source.held
+        packing = source.listed.place.packing
+        return packing is None or (packing == "zst" and held is not None and all(block[5] >= 0 for block in held.blocks()))
+
+    def _narrowed(self, source: Source, store: Store) -> Iterator[Source]:
+        stored = store.head(source.listed.name)
+        if stored is None:
+            raise ObjectNotFoundError(f"{source.listed.name}: there's no such object", code="NoSuchKey", status=404)
+        known = source._replace(is_known=True)
+        first, last = stored.metadata.get("first-ts", ""), stored.metadata.get("last-ts", "")
+        if stored.metadata.get("state") == "done" and first.isdecimal() and last.isdecimal():
+            known = known._replace(first_ts=int(first), last_ts=int(last))
+        if known.first_ts < self._filters.until and known.last_ts >= self._filters.since:
+            yield known
+
+    def _survey(self, source: Source) -> Iterator[Piece]:
+        content = self._content(source)
+        listed = source.listed
+        is_near = listed.store is None and listed.place.packing is None
+        offset = 0
+        for block in content.blocks():
+            lines, skipped = self._found(block, source)
+            self.skipped += skipped
+            size = block.rfind(b"\n") + 1
+            if lines:
+                yield self._piece(source, size, offset, lines, is_near=is_near)
+            offset += size
+
+    def _piece(self, source: Source, size: int, offset: int, lines: list[bytes], *, is_near: bool) -> Piece:
+        """
+        Return a piece whose lines were read just now: they are kept in the memory, else
+        on the disk, unless they can be read again at little cost.
+        """
+        first, last = ts_of(lines[0]), ts_of(lines[-1])
+        cost = sum(map(len, lines)) + _LINE_BYTES * len(lines)
+        if self._cached + cost <= _CACHED_BYTES:
+            self._cached += cost
+            return Piece(source, first, last, offset, cost, lines=lines)
+        if is_near:
+            return Piece(source, first, last, offset, size)
+        body = b"\n".join(map(raw, lines)) + b"\n"
+        spooled, at = self._spool.keep(body)
+        return Piece(source, first, last, at, len(body), spooled=spooled)
+
+    def _found(self, block: bytes, source: Source) -> tuple[list[bytes], int]:
+        horizon, filters = self._horizon, self._filters
+        times = horizon.beginnings(source.first_ts, source.last_ts) if horizon is not None else []
+        lines, skipped = ordered(self._matcher.lines(block, times))
+        if filters.has_times:
+            lines = spanned(lines, filters.since, filters.until)
+        return horizon.within(lines) if horizon is not None else lines, skipped
+
+    def _content(self, source: Source) -> Content:
+        listed = source.listed
+        who = (listed.root or id(listed.store), listed.name, listed.inode)
+        content = self._contents.get(who)
+        if content is None:
+            content = self._contents[who] = opened(listed)
+            if listed.inode and listed.place.instance is None and content.is_changed and who not in self._looked_around:
+                # It may have been taken away, and another one be there, with the same inode.
+                self._looked_around.add(who)
+                self.moved += self._sources.parts(source)
+            if len(self._contents) > _MOST_OPEN:
+                self._contents.popitem(last=False)[1].close()
+        else:
+            self._contents.move_to_end(who)
+        return content
+
+    def _failed(self, source: Source, error: Exception) -> None:
+        """
+        Look elsewhere for what isn't there any more, and note what can't be read.
+        """
+        name = source.listed.name
+        if isinstance(error, (FileNotFoundError, ObjectNotFoundError)) and self._moves.get(name, 0) < _MOST_MOVES:
+            self._moves[name] = self._moves.get(name, 0) + 1
+            try:
+                found = self._sources.moved(source)
+            except StoreError as e:
+                self._problems.append(Problem(name, e.problem))
+                return
+            self.moved += found
+            if found:
+                return
+            self._problems.append(Problem(name, "was taken away while it was searched"))
+            return
+        what = getattr(error, "problem", None) or getattr(error, "strerror", None) or str(error) or type(error).__name__
+        self._problems.append(Problem(name, f"can't be read: {what}"))

@@ -1,0 +1,359 @@
+"""
+What is searched: folders and stores as one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tierlog.catalog_config import checked, opened
+from tierlog.errors import ConfigError, MissingExtraError, QueryError
+from tierlog.options import check_names
+from tierlog.query._count import Counts, counted, fields_of
+from tierlog.query._filters import filters
+from tierlog.query._index import CatalogIndex, Index, SqliteIndex
+from tierlog.query._listing import wanted
+from tierlog.query._problem import Problem
+from tierlog.query._search import Search
+from tierlog.query._sources import Sources
+from tierlog.stores import Store
+from tierlog.typing import Clock
+
+
+__all__ = ["ENTRY_POINTS", "LogStore", "Segment", "open_store"]
+
+ENTRY_POINTS = "tierlog.stores"
+"""The entry-point group in which stores are found by the scheme of a URL. What it names
+is called with what stands in the place of the host, ``prefix=``, and the URL's query."""
+
+_SECRETS = ("access_key_id", "secret_access_key")
+_METHODS = ("list", "get", "open", "head")
+_MS_NS = 1_000_000
+_CATALOG = Path(".tierlog", "catalog.sqlite")
+_SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(?P<path>[^?]+)\Z")
+
+
+class Segment(NamedTuple):
+    """
+    A segment that there is.
+
+    Attributes:
+        name: Its path below the root, or its key in the store.
+
+        where: The folder, or what people know the store by.
+
+        tier: Its tier.
+
+        day: Its day; None if its name doesn't say.
+
+        id: Its build's or project's id.
+
+        instance: The ``instanceId`` of its writer; None for a build's one file.
+
+        packing: How it is compressed.
+
+        stored_bytes: Bytes, as stored.
+
+        is_remote: Whether it is in a store.
+
+        is_open: Whether it may still grow.
+    """
+
+    name: str
+    where: str
+    tier: str
+    day: str | None
+    id: str | None
+    instance: str | None
+    packing: str | None
+    stored_bytes: int
+    is_remote: bool
+    is_open: bool
+
+
+class LogStore:
+    """
+    Folders and stores, read as one. Safe to share between threads.
+    """
+
+    def __init__(self, sources: Sources, *, clock: Clock = time.time_ns) -> None:
+        self._sources = sources
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        names = [*map(str, self._sources.roots), *(store.name for store in self._sources.stores)]
+        return f"<LogStore {', '.join(names)}>"
+
+    def search(
+        self,
+        *,
+        tiers: str | Iterable[str] | None = None,
+        kinds: str | Iterable[str] | None = None,
+        levels: str | Iterable[str] | None = None,
+        project_id: str | None = None,
+        build_id: str | None = None,
+        user_id: str | None = None,
+        req_id: str | None = None,
+        since: Any = None,
+        until: Any = None,
+        text: str | None = None,
+        case: bool = True,
+        regex: bool = False,
+        where: Any = None,
+        limit: int | None = None,
+        order: str = "asc",
+        cursor: str | None = None,
+    ) -> Search:
+        """
+        Return the events that meet all that is given.
+
+        Args:
+            tiers: Any of these tiers.
+
+            kinds: Any of these kinds.
+
+            levels: Any of ``debug``, ``info``, ``warn`` and ``error``.
+
+            project_id: This ``projectId``.
+
+            build_id: This ``buildId``.
+
+            user_id: This ``userId``.
+
+            req_id: This ``reqId``.
+
+            since: Not before this: **milliseconds** since the epoch, a datetime, a text
+                in ISO 8601, or how long before now, such as ``"2h"``. What has no time
+                zone is UTC.
+
+            until: Before this.
+
+            text: What ``msg`` holds.
+
+            case: Whether the case of letters matters.
+
+            regex: Whether *text* is a pattern, in Hyperscan's syntax, which is that of
+                Perl as far as it can be matched in linear time.
+
+            where: Dotted paths in ``data``, each with a value, or with a pair of an
+                operator (``= != < <= > >= contains exists``) and a value.
+
+            limit: How many events at most.
+
+            order: ``asc``: oldest first, or ``desc``: newest first.
+
+            cursor: Where to go on: :attr:`Search.cursor` of a search with the same
+                filters.
+
+        Raises:
+            QueryError: It can't be asked for.
+        """
+        given = {"project_id": project_id, "build_id": build_id, "user_id": user_id, "req_id": req_id}
+        return Search(
+            self._sources,
+            filters(
+                now_ms=self._clock() // _MS_NS,
+                tiers=tiers,
+                kinds=kinds,
+                levels=levels,
+                since=since,
+                until=until,
+                text=text,
+                case=case,
+                regex=regex,
+                where=where,
+                limit=limit,
+                order=order,
+                cursor=cursor,
+                **given,
+            ),
+        )
+
+    def build(self, build_id: str, **more: Any) -> Search:
+        """
+        Return the log of a build; *more* as for :meth:`search`.
+        """
+        return self.search(**{"tiers": "build", **more, "build_id": build_id})
+
+    def deploy(self, build_id: str, **more: Any) -> Search:
+        """
+        Return the log of a build's deploy; *more* as for :meth:`search`.
+        """
+        return self.search(**{"tiers": "deploy", **more, "build_id": build_id})
+
+    def project(self, project_id: str, since: Any = None, until: Any = None, **more: Any) -> Search:
+        """
+        Return what was done in a project, and what became of it; *more* as for
+        :meth:`search`.
+        """
+        own = {"tiers": ("action", "lifecycle"), "since": since, "until": until}
+        return self.search(**{**own, **more, "project_id": project_id})
+
+    def timeline(self, project_id: str, **more: Any) -> Search:
+        """
+        Return everything of a project, of all tiers; *more* as for :meth:`search`.
+        """
+        return self.search(**{**more, "project_id": project_id})
+
+    def count(self, by: str | Iterable[str] = ("tier", "lvl"), **asked: Any) -> Counts:
+        """
+        Return how many events there are, by their values of some fields.
+
+        Args:
+            by: Any of ``tier``, ``kind``, ``lvl``, ``src``, ``instance``, the ids such as
+                ``project_id``, ``hour`` (its first millisecond since the epoch) and
+                ``day``. By ``tier``, ``lvl``, ``hour`` and ``day`` it is quick: the
+                catalog has the numbers.
+
+            asked: What is counted, as for :meth:`search`, without ``limit``, ``order``
+                and ``cursor``.
+
+        Raises:
+            QueryError: It can't be asked for.
+        """
+        for name in ("limit", "order", "cursor"):
+            if name in asked:
+                raise QueryError(name, "isn't for counting; leave it out")
+        return counted(self._sources, filters(now_ms=self._clock() // _MS_NS, **asked), fields_of(by))
+
+    def segments(self, *, problems: list[Problem] | None = None, **asked: Any) -> Iterator[Segment]:
+        """
+        Yield the segments whose names meet what is given, on the disk first.
+
+        Args:
+            problems: Where it is noted which store didn't answer.
+
+            asked: ``tiers``, ``project_id``, ``build_id``, ``since`` and ``until`` as for
+                :meth:`search`.
+
+        Raises:
+            QueryError: It can't be asked for.
+        """
+        for name in asked:
+            if name not in {"tiers", "project_id", "build_id", "since", "until"}:
+                raise QueryError(name, "isn't in the names of segments; there are tiers, project_id, build_id, since, until")
+        found = filters(now_ms=self._clock() // _MS_NS, **asked)
+        for one in self._sources.listed(wanted(found), [] if problems is None else problems):
+            place = one.place
+            where = one.store.name if one.store is not None else str(one.root)
+            names = (place.tier, place.day, place.id, place.instance, place.packing)
+            yield Segment(one.name, where, *names, one.size, one.store is not None, one.is_open)
+
+
+def open_store(
+    where: Any,
+    *,
+    catalog: str | bool | None = None,
+    access_key_id: str | None = None,
+    secret_access_key: str | None = None,
+    clock: Clock = time.time_ns,
+) -> LogStore:
+    """
+    Return the store at *where*, to be searched.
+
+    Nothing is ever written, and nothing is read before it is asked for.
+
+    Args:
+        where: A folder; a URL such as ``r2://bucket/prefix?endpoint_url=https://…``; a
+            :class:`tierlog.stores.Store`; or several of these in a list.
+
+        catalog: What makes answers fast: an SQLAlchemy URL; None for the SQLite files in
+            the folders, where there are some; False for none.
+
+        access_key_id: For stores that are opened by their URL, with
+            *secret_access_key*; boto3's own chain if None.
+
+        secret_access_key: See *access_key_id*.
+
+        clock: Returns nanoseconds since the epoch.
+
+    Raises:
+        QueryError: There's no such folder, or no such store.
+
+        ConfigError: The URL's options can't work.
+
+        MissingExtraError: The store, or the catalog, needs an extra.
+    """
+    keys = {"access_key_id": access_key_id, "secret_access_key": secret_access_key}
+    options = {name: value for name, value in keys.items() if value is not None}
+    roots: list[Path] = []
+    stores: list[Store] = []
+    for one in where if isinstance(where, (list, tuple)) else [where]:
+        found = _opened(one, options)
+        if isinstance(found, Path):
+            roots.append(found)
+        else:
+            stores.append(found)
+    if not roots and not stores:
+        raise QueryError("where", "is empty; name a folder or a store")
+    return LogStore(Sources(roots, stores, _indices(catalog, roots)), clock=clock)
+
+
+def _opened(one: Any, options: dict[str, str]) -> Path | Store:
+    if isinstance(one, str) and "://" in one:
+        return _store_of(one, options)
+    if isinstance(one, (str, os.PathLike)):
+        root = Path(one).absolute()
+        if not root.is_dir():
+            raise QueryError("where", f"there's no folder '{one}'; name the root that segments are written to")
+        return root
+    if all(callable(getattr(one, name, None)) for name in _METHODS):
+        store: Store = one
+        return store
+    raise QueryError("where", f"{one!r} is neither a folder nor a URL nor a store")
+
+
+def _store_of(url: str, options: dict[str, str]) -> Store:
+    from importlib.metadata import entry_points  # noqa: PLC0415 -- 20 ms, and only for URLs
+    from urllib.parse import parse_qsl, unquote, urlsplit  # noqa: PLC0415
+
+    parts = urlsplit(url)
+    shown = f"{parts.scheme}://{parts.hostname or ''}"
+    if "@" in parts.netloc:
+        raise QueryError("where", f"{shown} has credentials in its URL; give access_key_id= and secret_access_key= instead")
+    found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if parts.scheme not in found:
+        raise QueryError("where", f"no store has the scheme {parts.scheme!r}; there are {', '.join(sorted(found))}")
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    for name in given:
+        if name in _SECRETS:
+            raise QueryError("where", f"{shown} has {name} in its URL, where logs and histories keep it; give {name}= instead")
+    try:
+        factory = found[parts.scheme].load()
+    except MissingExtraError:
+        raise
+    except Exception as e:
+        raise QueryError("where", f"{found[parts.scheme].value} can't be loaded: {e}") from e
+    _check_options(shown, given, factory)
+    made: Store = factory(parts.netloc, prefix=unquote(parts.path).strip("/"), **given, **options)
+    return made
+
+
+def _check_options(shown: str, given: dict[str, str], factory: Any) -> None:
+    try:
+        check_names("", {name: None for name in given if name != "prefix"}, factory)
+    except ConfigError as e:
+        raise QueryError("where", f"{shown}: {e.setting}: {e.problem}") from e
+    if "prefix" in given:
+        raise QueryError("where", f"{shown}: the prefix stands in the path, not behind the '?'")
+
+
+def _indices(catalog: Any, roots: Sequence[Path]) -> list[Index]:
+    try:
+        given = checked(catalog)
+    except ConfigError as e:
+        raise QueryError("catalog", e.problem) from e
+    if given is False:
+        return []
+    if not isinstance(given, str):
+        return [SqliteIndex(root / _CATALOG) for root in roots]
+    from urllib.parse import unquote  # noqa: PLC0415 -- only for URLs
+
+    if match := _SQLITE.match(given):
+        return [SqliteIndex(Path(unquote(match["path"])).absolute())]
+    return [CatalogIndex(lambda: opened(given, Path()))]
