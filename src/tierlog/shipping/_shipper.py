@@ -353,6 +353,10 @@ class Shipper:
             self._after(uploaded)
         with self._changed:
             was_failing = self._queue.is_failing
+            is_over = len(self._queue) <= 1 or (uploaded is not None and (was_failing or not self._shipped))
+        if is_over:  # before anybody is told that it is shipped; the trouble may be another process's
+            note_trouble(self._uploader.root, None)
+        with self._changed:
             self._queue.done(place)
             if uploaded is not None:
                 self._queue.succeeded()
@@ -364,11 +368,8 @@ class Shipper:
             is_news = uploaded is not None and was_failing and self._last_report is not None
             if is_news:
                 self._last_report = None
-            is_first = uploaded is not None and self._shipped == 1
             waiting = len(self._queue)
             self._changed.notify_all()
-        if is_first or is_news or not waiting:  # the trouble may be one that another process has noted
-            note_trouble(self._uploader.root, None)
         if is_news:
             report("shipping again", f"shipping to {self._uploader.store.name} works again; {_many(waiting)}")
 
