@@ -7,6 +7,7 @@ It doesn't go through :mod:`logging`, which would lead back here.
 from __future__ import annotations
 
 import os
+import select
 import time
 
 from tierlog._fork import ForkSafeLock
@@ -55,8 +56,6 @@ def emergency(data: bytes) -> None:
     Where nobody reads the pipe that it is, the rest is given up: a log call must
     not wait for that.
     """
-    import select  # noqa: PLC0415 -- only on the way to an emergency
-
     try:
         for start in range(0, len(data), select.PIPE_BUF):
             if not select.select([], [_STDERR], [], _PATIENCE)[1]:
