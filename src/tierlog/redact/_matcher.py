@@ -15,6 +15,8 @@ from typing import Any
 
 import hyperscan
 
+from tierlog.redact import _kept
+
 
 __all__ = ["Matcher", "literal"]
 
@@ -33,12 +35,17 @@ class Matcher:
 
     Safe to share between threads.
 
+    Args:
+        patterns: What to look for.
+
+        keep: Whether what is compiled may be kept on the disk, for the next process.
+
     Raises:
         ValueError: One of them isn't a pattern.
     """
 
-    def __init__(self, patterns: Sequence[str]) -> None:
-        self._database = _compiled(tuple(patterns))
+    def __init__(self, patterns: Sequence[str], *, keep: bool = False) -> None:
+        self._database = _compiled(tuple(patterns), keep)
         self._scan = self._database.scan
         self._own = threading.local()
 
@@ -61,7 +68,16 @@ class Matcher:
 
 
 @lru_cache(maxsize=8)  # tenths of a second; the handlers of a process have the same
-def _compiled(patterns: tuple[str, ...]) -> hyperscan.Database:
+def _compiled(patterns: tuple[str, ...], keep: bool) -> hyperscan.Database:  # noqa: FBT001 -- for the cache
+    database = _kept.load(patterns) if keep else None
+    if database is None:
+        database = _compile(patterns)
+        if keep:
+            _kept.save(patterns, database)
+    return database
+
+
+def _compile(patterns: tuple[str, ...]) -> hyperscan.Database:
     size = len(patterns)
     database = hyperscan.Database()
     try:

@@ -14,6 +14,7 @@ from tierlog.redact._body import SIGNS as BARE_SIGNS
 from tierlog.redact._finders import LONGEST, KnownText, Pattern, Span, Work
 from tierlog.redact._matcher import Matcher, literal
 from tierlog.redact._rule import Rule
+from tierlog.redact._rules import RULES
 
 
 __all__ = ["MAX_CHARS", "TextRedactor"]
@@ -33,6 +34,7 @@ _ALLOWED_ORDINARY = 2_500_000
 _ALLOWED_LONG = 1_000_000
 _ALLOWED_PER_CHAR = 4
 _LONG = 32_768  # a text up to this isn't worth the time it takes to compile the matcher of literals
+_BUILT_IN = frozenset(map(id, RULES))  # a user's own may hold what isn't for the disk
 _ASCII_CASES = str.maketrans({chr(code): chr(code + 32) for code in range(65, 91)})
 
 
@@ -75,7 +77,8 @@ class TextRedactor:
             by_trigger.setdefault(one.trigger, []).append(index)
         self._triggered = list(by_trigger.values())
         # Apart, since known texts come and go, and rules take long to compile.
-        self._matcher = Matcher([*by_trigger, *(_BLOCK_TRIGGERS if blocks else ())])
+        self._are_built_in = _BUILT_IN.issuperset(map(id, rules))
+        self._matcher = Matcher([*by_trigger, *(_BLOCK_TRIGGERS if blocks else ())], keep=self._are_built_in)
         self._literals: list[str] = []
         self._literal_matcher: Matcher | None = None  # made when the first long text needs it
         self._known_matcher = Matcher([one.trigger for one in self._known]) if self._known else None
@@ -155,7 +158,7 @@ class TextRedactor:
             return frozenset()
         if self._literal_matcher is None:
             self._literals = sorted({one for pattern in self._patterns for one in pattern.literals})
-            self._literal_matcher = Matcher([literal(one) for one in self._literals] or [_NOTHING])
+            self._literal_matcher = Matcher([literal(one) for one in self._literals] or [_NOTHING], keep=self._are_built_in)
         present = set(self._literal_matcher.hits(lower))
         return frozenset(one for index, one in enumerate(self._literals) if index not in present)
 
