@@ -11,6 +11,8 @@ from typing import Any
 from tierlog.context import Context, current
 from tierlog.exceptions import exception_data
 from tierlog.plain import text_of
+from tierlog.tracing import MODULE as OPENTELEMETRY
+from tierlog.tracing import modules, trace_ids
 
 
 __all__ = ["ContextFilter", "Stamp"]
@@ -77,6 +79,9 @@ class ContextFilter(logging.Filter):
                 record._tierlog = _noted(record, context)  # noqa: SLF001 -- an attribute of ours
             else:
                 record._tierlog = context  # noqa: SLF001
+            if OPENTELEMETRY in modules:
+                for name, value in trace_ids().items():
+                    record.__dict__.setdefault(name, value)  # as if it were in extra
         return True
 
     def _from_source(self) -> Context:

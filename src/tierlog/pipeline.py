@@ -28,10 +28,12 @@ from tierlog.messages import PLAIN_ARGS, Messages, with_args
 from tierlog.ndjson import LINE, dump_data, dump_text, fit, truncate
 from tierlog.plain import text_of
 from tierlog.report import emergency, report
+from tierlog.tracing import MODULE as OPENTELEMETRY
+from tierlog.tracing import modules, with_trace
 from tierlog.typing import Clock, Commit, RedactsValues, Sink
 
 
-__all__ = ["Pipeline", "new_instance_id"]
+__all__ = ["Pipeline", "new_instance_id", "wait_for"]
 
 _LONG_BYTES = 65_536  # what is longer may have to be cut
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -195,6 +197,8 @@ class Pipeline:
                         msg = msg % args
                     except Exception as e:  # noqa: BLE001 -- wrong arguments are no reason to lose a record
                         data = with_args(data, args, e)
+            if OPENTELEMETRY in modules:
+                data = with_trace(data)
             head = None if fields else context.heads.get((self._key, tier, kind, lvl))
             if head is None or not head[2] <= ms < head[3]:
                 if context.is_muted:  # tierlog's own work
@@ -213,7 +217,7 @@ class Pipeline:
             source = self._sources.get(name) or self._heads.source(name)
             commit = None
             if self._is_writing:
-                _wait_for(self)
+                wait_for(self)
             # "with", since an exception out of a signal handler can't come between
             # taking a lock and its block.
             with self._lock:
@@ -357,9 +361,10 @@ class Pipeline:
             if self.on_start is not None:
                 self.on_start()
 
-    def _noted(self, data: Any, notes: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _noted(self, data: Any, notes: Mapping[str, Any] | None, records: int = 1) -> dict[str, Any]:
         """
-        Return *data*, which is nobody else's, as a dict with *notes* in it.
+        Return *data*, which is nobody else's, as a dict with *notes* in it: that of so
+        many *records*.
         """
         found: dict[str, Any] = data if type(data) is dict else {} if data is None else {"data": data}
         if notes is not None:
@@ -370,7 +375,7 @@ class Pipeline:
             reason = "unknown tier"  # as few labels as there are reasons
         if reason is not None:
             with self._guard:
-                self._rerouted[reason] = self._rerouted.get(reason, 0) + 1
+                self._rerouted[reason] = self._rerouted.get(reason, 0) + records
         return found
 
     # -- what is asked of it -------------------------------------------------------
@@ -427,7 +432,7 @@ class Pipeline:
         self._is_announced = False
 
 
-def _wait_for(pipeline: Pipeline) -> None:
+def wait_for(pipeline: Pipeline) -> None:
     """
     Let another thread's write end.
 
