@@ -55,7 +55,17 @@ DEADLINE = 60.0
 """Seconds after which what a page promises is not going to happen any more."""
 ENDPOINT = "https://<account>.r2.cloudflarestorage.com"
 BUCKET = "my-logs"
-COMMANDED = ("how-to/catalog", "how-to/compress", "how-to/keep-and-delete", "how-to/prove-nothing-is-lost", "how-to/ship-to-r2")
+COMMANDED = (
+    "how-to/analytics",
+    "how-to/capture",
+    "how-to/catalog",
+    "how-to/command-line",
+    "how-to/compress",
+    "how-to/doctor",
+    "how-to/keep-and-delete",
+    "how-to/prove-nothing-is-lost",
+    "how-to/ship-to-r2",
+)
 """Pages whose commands are run."""
 NOT_OURS = ("pip ", "aws ", "zstd ")
 """What begins a command that is for the reader alone."""
@@ -69,7 +79,10 @@ _VARYING = (
     (re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\.ndjson"), "ULID.ndjson"),
     (re.compile(r"\b\d{4}([-/])\d{2}\1\d{2}\b"), r"2000\g<1>01\g<1>01"),
     (re.compile(r"\b\d+(\.\d)? ([KM]i)?B\b"), "1 KiB"),
-    (re.compile(r"\bin \d+\.\d s\b"), "in 0.1 s"),
+    (re.compile(r"\b[A-Z][a-z]{2} 2000-01-01"), "Sat 2000-01-01"),
+    (re.compile(r"\b\d\d:\d\d:\d\d\.\d{3}\b"), "00:00:00.000"),
+    (re.compile(r'File "/\S+/(?P<name>\w+\.py)"'), r'File "\g<name>"'),
+    (re.compile(r"\b(in|after) \d+\.\d s\b"), r"\g<1> 0.1 s"),
     (re.compile(r'"(seconds|bytes|storedBytes)":[\d.]+'), r'"\g<1>":0'),
 )
 """What differs from one run to the next."""
@@ -485,15 +498,17 @@ def test_django(tmp_path: Path) -> None:
 
 def test_django_exception(tmp_path: Path) -> None:
     """
-    An exception in a view of the page's project is there as data.
+    An exception in a view of the page's project is there as data, in Django's line and
+    in the request's end.
     """
     write_files("how-to/django", tmp_path)
 
     run([sys.executable, "-c", DJANGO], tmp_path)
 
-    (event,) = [event for event in events_in(tmp_path) if event["lvl"] == "error"]
+    event, end = [event for event in events_in(tmp_path) if event["lvl"] == "error"]
     assert (event["src"], event["data"]["exc"]["type"]) == ("django.request", "LookupError")
     assert event["data"]["request"] == "<WSGIRequest: GET '/broken'>"
+    assert (end["reqId"], end["data"]["route"], end["data"]["exc"]["type"]) == ("req-broken", "/broken", "LookupError")
 
 
 FLASK = """
@@ -528,8 +543,9 @@ def test_flask_exception(tmp_path: Path) -> None:
 
     run([sys.executable, "-c", FLASK], tmp_path)
 
-    (event,) = [event for event in events_in(tmp_path) if event["lvl"] == "error"]
-    assert (event["reqId"], event["data"]["exc"]["type"]) == ("req-broken", "LookupError")
+    errors = [event for event in events_in(tmp_path) if event["lvl"] == "error"]
+    assert [(event["src"], event["reqId"]) for event in errors] == [("app", "req-broken"), ("api", "req-broken")]
+    assert {event["data"]["exc"]["type"] for event in errors} == {"LookupError"}
 
 
 def test_celery(tmp_path: Path) -> None:

@@ -22,9 +22,11 @@ def main() -> None:
     """
     try:
         from tierlog.cli._app import run  # noqa: PLC0415 -- an extra: only on demand
+
+        exit_code = run()
     except ModuleNotFoundError as e:
         if (e.name or "").partition(".")[0] not in _EXTRA:
             raise
         sys.stderr.write(f"tierlog: {MissingExtraError('cli')}\n")
         sys.exit(2)
-    sys.exit(run())
+    sys.exit(exit_code)

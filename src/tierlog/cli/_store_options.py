@@ -20,10 +20,9 @@ from tierlog.catalog_config import checked, opened
 from tierlog.cli._errors import WrongUse
 from tierlog.options import parameter_names
 from tierlog.settings import from_environment
-from tierlog.shipping import destination
 
 
-__all__ = ["Chosen", "chosen", "read_config", "store_options"]
+__all__ = ["Chosen", "chosen", "read_config", "sink_options", "store_options"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _HANDLER = "TierHandler"
@@ -127,7 +126,7 @@ def chosen(**given: Any) -> Chosen:
     options["catalog"] = checked(options.get("catalog"))
     root = Path(options.pop("root", "logs")).absolute()
     if not options.get("bucket"):
-        noted = destination(root)
+        noted = _noted(root)
         if noted is not None and not noted.bucket:
             click.echo(
                 f"tierlog: {root / '.tierlog' / 'ships'} is damaged: it isn't known where to ship to; name the --bucket", err=True
@@ -137,6 +136,18 @@ def chosen(**given: Any) -> Chosen:
             if noted.has_checkpoints:
                 options.setdefault("checkpoint_interval", 1.0)
     return Chosen(root, options)
+
+
+def _noted(root: Path) -> Any:
+    """
+    Return where the segments of *root* go, as a process has noted there; None if it
+    hasn't.
+    """
+    if not os.path.exists(root / ".tierlog" / "ships"):
+        return None
+    from tierlog.shipping import destination  # noqa: PLC0415 -- 50 ms, and only where something is shipped
+
+    return destination(root)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -160,13 +171,13 @@ def read_config(path: Path) -> dict[str, Any]:
         tool = given.get("tool")
         own = (tool.get("tierlog") if isinstance(tool, Mapping) else None) or given.get("tierlog") or given
         if isinstance(own, Mapping):
-            sink = _sink_of(own)
+            sink = sink_options(own)
             if sink is not None:
                 return sink
     raise WrongUse(f"--config: '{path}' configures no tierlog sink; name a file with a TierHandler, or with options such as root")
 
 
-def _sink_of(given: Mapping[str, Any]) -> dict[str, Any] | None:
+def sink_options(given: Mapping[str, Any]) -> dict[str, Any] | None:
     """
     Return the options of the first sink that has segments.
     """

@@ -1,0 +1,520 @@
+"""
+``tierlog search``, ``build`` and ``timeline``, run as a user runs them, and what they show.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from datetime import timedelta, timezone
+
+import orjson
+import pytest
+
+
+pytest.importorskip("click")
+pytest.importorskip("rich")
+
+from conftest import OTHER_ULID, ULID
+from queried import HOUR, NOW, everything, files, lines_of, some, write
+from tierlog.cli._app import run
+from tierlog.cli._event_view import BuildView, EventView
+from tierlog.exceptions import exception_data
+
+
+VARIABLES = ("TIERLOG_", "NO_COLOR", "COLUMNS", "_TIERLOG_")
+
+
+def environment(**variables):
+    return {**{name: value for name, value in os.environ.items() if not name.startswith(VARIABLES)}, "TZ": "UTC", **variables}
+
+
+def tierlog(*arguments, **variables):
+    """
+    Run the command with its output on pipes.
+    """
+    command = [sys.executable, "-m", "tierlog.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=False, timeout=60, env=environment(**variables))
+
+
+def on_terminal(*arguments, **variables):
+    """
+    Run the command with its output on a terminal, and return what that got.
+    """
+    reader, writer = pty.openpty()
+    command = [sys.executable, "-m", "tierlog.cli", *map(str, arguments)]
+    with subprocess.Popen(command, stdout=writer, stdin=writer, stderr=subprocess.PIPE, env=environment(**variables)):
+        os.close(writer)
+        shown = b""
+        try:
+            while more := os.read(reader, 65_536):
+                shown += more
+        except OSError:  # how the end of a terminal shows on Linux
+            pass
+        os.close(reader)
+    return shown.decode().replace("\r\n", "\n")
+
+
+def event(msg="hello", **fields):
+    """
+    Return an event as a reader gets it.
+    """
+    ids = {"projectId": None, "buildId": None, "userId": None, "reqId": None}
+    own = {"ts": NOW, "instanceId": "web-AAAAAAAA", "tier": "system", "kind": "log", "lvl": "info", **ids}
+    return {**own, "seq": 0, "src": "app", "msg": msg, "data": {}, **fields}
+
+
+@pytest.fixture(name="root", scope="module")
+def _root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("search") / "logs"
+    write(root, some(200))
+    return root
+
+
+@pytest.fixture(name="printed")
+def _printed(capfdbinary):
+    """
+    Run the command in this process, and return its exit code and what it printed: it is
+    asked often, and most of what a process of its own takes is importing.
+    """
+
+    def printed(*arguments):
+        exit_code = run([str(argument) for argument in arguments])
+        sys.stdout.flush()
+        output, errors = capfdbinary.readouterr()
+        return exit_code, output, errors.decode()
+
+    return printed
+
+
+# -- what is found ---------------------------------------------------------------
+
+
+def test_piped_lines_are_those_that_were_written(root):
+    """
+    In a pipe, all records come in order, byte for byte as they stand in their segments.
+    """
+    done = tierlog("search", "--root", root)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == lines_of(everything(root))
+
+
+FILTERS = [
+    pytest.param(["--tier", "build,deploy"], lambda one: one["tier"] in {"build", "deploy"}, id="tiers-by-comma"),
+    pytest.param(["--tier", "build", "--tier", "action"], lambda one: one["tier"] in {"build", "action"}, id="tiers-repeated"),
+    pytest.param(["--level", "warn+"], lambda one: one["lvl"] in {"warn", "error"}, id="level-and-above"),
+    pytest.param(["--level", "ERROR"], lambda one: one["lvl"] == "error", id="level"),
+    pytest.param(["--project", ULID, "--user", "u3"], lambda one: (one["projectId"], one["userId"]) == (ULID, "u3"), id="ids"),
+    pytest.param(["error: timeout"], lambda one: "error: timeout" in one["msg"], id="text"),
+    pytest.param(["école", "-i"], lambda one: "école" in one["msg"].lower(), id="any-case"),
+    pytest.param(["-E", r"record \d5 "], lambda one: re.search(r"record \d5 ", one["msg"]), id="pattern"),
+    pytest.param(["--where", "n=17"], lambda one: one["data"]["n"] == 17, id="where"),
+    pytest.param(["--where", "n>=190"], lambda one: one["data"]["n"] >= 190, id="where-at-least"),
+    pytest.param(["--where", "deep.even=true"], lambda one: one["data"]["deep"]["even"], id="where-bool"),
+    pytest.param(["--where", "deep.list~a", "--where", "n<20"], lambda one: one["data"]["n"] < 20, id="where-contains-and"),
+    pytest.param(["--where", "deep.even", "--where", "n!=0"], lambda one: one["data"]["n"] != 0, id="where-there"),
+    pytest.param(["--since", NOW + 50_000, "--until", NOW + 60_000], lambda one: 50_000 <= one["ts"] - NOW < 60_000, id="times"),
+    pytest.param(["--since", "2026-09-21T14:14:20Z"], lambda one: one["ts"] >= NOW + 60_000, id="iso"),
+]
+
+
+@pytest.mark.parametrize(("options", "expected"), FILTERS)
+def test_filters(root, printed, options, expected):
+    """
+    Each filter finds what parsing every line finds, and nothing else.
+    """
+    exit_code, output, _ = printed("search", "--root", root, "--json", *options)
+
+    wanted = [one for one in everything(root) if expected(one)]
+    assert 0 < len(wanted) < 200
+    assert exit_code == 0
+    assert output == lines_of(wanted)
+
+
+def test_pages_join_to_the_whole(root, printed):
+    """
+    --limit says the --cursor that goes on behind it: the pages together are everything,
+    newest first.
+    """
+    options = ["search", "--root", root, "--json", "--newest", "--limit", 70]
+    pages, more = [], []
+    for _ in range(3):
+        _, output, errors = printed(*options, *more)
+        pages.append(output)
+        more = ["--cursor", errors.split()[-1]] if "--cursor" in errors else []
+
+    assert b"".join(pages) == lines_of(everything(root)[::-1])
+    assert more == []
+
+
+def test_times_without_a_zone_are_those_that_are_shown(root):
+    """
+    A time without a zone is local time, and UTC with --utc.
+    """
+    local = tierlog("search", "--root", root, "--since", "2026-09-21T16:14:20", TZ="Europe/Berlin")
+    utc = tierlog("search", "--root", root, "--since", "2026-09-21T14:14:20", "--utc", TZ="Europe/Berlin")
+
+    assert local.stdout == utc.stdout == lines_of([one for one in everything(root) if one["ts"] >= NOW + 60_000])
+
+
+# -- what goes wrong ---------------------------------------------------------------
+
+
+def test_nothing_found(root, printed):
+    """
+    What finds nothing ends with 1, and says nothing.
+    """
+    assert printed("search", "--root", root, "there is no such text") == (1, b"", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        pytest.param(["--tier", "bild"], "--tier: there's no 'bild'; did you mean 'build'?", id="tier"),
+        pytest.param(["--level", "loud"], "--level: there's no 'loud'", id="level"),
+        pytest.param(["--since", "yesterday"], "--since: 'yesterday' isn't a time", id="since"),
+        pytest.param(["-E", "("], "TEXT: '(' ", id="pattern"),
+        pytest.param(["--cursor", "x"], "--cursor: isn't one that a search has given", id="cursor"),
+        pytest.param(["--where", "=3"], "--where: '=3' isn't a condition", id="where"),
+        pytest.param(["--where", "n=3", "--where", "n=4"], "--where: 'n' is asked for twice", id="where-twice"),
+        pytest.param(["--root", "nowhere"], "--root: there's no folder 'nowhere'", id="root"),
+        pytest.param(["--store", "ftp://x/y"], "--store: no store has the scheme 'ftp'", id="store"),
+    ],
+)
+def test_wrong_use(root, printed, options, said, monkeypatch):
+    """
+    A question that can't be asked is one line that names the option, and ends with 2.
+    """
+    monkeypatch.chdir(root.parent)
+
+    exit_code, output, errors = printed("search", *options)
+
+    assert (exit_code, output) == (2, b"")
+    assert errors.startswith("tierlog search: ")
+    assert said in errors.replace(str(root.parent) + "/", "")
+    assert errors.count("\n") == 1
+
+
+def test_torn_lines_are_counted_and_all_others_delivered(tmp_path, printed):
+    """
+    What a kill or somebody else left in a segment is skipped and counted; every whole
+    record is delivered.
+    """
+    write(tmp_path, some(50))
+    whole = lines_of(everything(tmp_path))
+    path = next(path for path in files(tmp_path) if "system" in path.parts)
+    path.write_bytes(b"not ours\n" + path.read_bytes() + b'{"ts":17900000')
+
+    exit_code, output, errors = printed("search", "--root", tmp_path, "--json")
+
+    assert (exit_code, output) == (0, whole)
+    assert errors == "tierlog: 2 torn or foreign lines skipped\n"
+
+
+def test_unreadable_segment_is_told_and_all_others_delivered(tmp_path, printed):
+    """
+    With a segment that can't be read, the rest is delivered, the segment is named, and
+    the exit code is 2.
+    """
+    write(tmp_path, some(50))
+    path = files(tmp_path)[0]
+    path.unlink()
+    rest = lines_of(everything(tmp_path))
+    path.with_name(path.name + ".gz").write_bytes(b"\x1f\x8b no gzip")
+
+    exit_code, output, errors = printed("search", "--root", tmp_path, "--json")
+
+    assert (exit_code, output) == (2, rest)
+    assert path.name in errors
+    assert errors.count("\n") == 1
+
+
+def test_reader_that_goes_away(tmp_path):
+    """
+    When nobody reads the output any more, as with head, it ends with 141, and says
+    nothing.
+    """
+    write(tmp_path, some(2_000))
+    command = [sys.executable, "-m", "tierlog.cli", "search", "--root", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read()
+
+    assert (process.returncode, errors) == (141, b"")
+
+
+def test_searching_needs_no_more_than_reading(root):
+    """
+    The command makes no Redactor, and imports neither boto3 nor rich: it is to start
+    at once.
+    """
+    code = (
+        "import sys; from tierlog.cli._app import run; run(['search', '--root', sys.argv[1], '--level', 'error', '--text']);"
+        "print(*sorted({'hyperscan', 'boto3', 'sqlalchemy', 'rich', 'duckdb'} & sys.modules.keys()), file=sys.stderr)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code, root], capture_output=True, check=True, env=environment())
+
+    assert done.stderr.strip() == b""
+    assert done.stdout
+
+
+# -- what a person sees --------------------------------------------------------------
+
+
+HOSTILE = "\x1b]0;pwned\x07\x1b[2J\x1b[31mred \u202egnp.exe\u202c \x9b5m \r\b\u200b\u2028 end"
+
+
+def test_a_log_cannot_speak_to_the_terminal(tmp_path):
+    """
+    On a terminal the text of a log is shown and not obeyed: nothing of it but the
+    command's own colours reaches the terminal as it is.
+    """
+    write(tmp_path, [(NOW, "system", "info", {}, HOSTILE, {HOSTILE: HOSTILE})])
+
+    shown = on_terminal("search", "--root", tmp_path)
+
+    own = re.sub(r"\x1b\[(?:0|1|2|32|1;31)m", "", shown)
+    assert [character for character in own if not character.isprintable() and character != "\n"] == []
+    assert r"\x1b]0;pwned\x07\x1b[2J\x1b[31mred \u202egnp.exe\u202c \x9b5m \r\x08\u200b\u2028 end" in own
+
+
+def test_json_on_a_terminal_is_inert_and_says_the_same(tmp_path):
+    """
+    With --json on a terminal, too, the text of a log is written out, as JSON does, and
+    the events are the same.
+    """
+    write(tmp_path, [(NOW, "system", "info", {}, HOSTILE + "\U000e0041", {})])
+
+    shown = on_terminal("search", "--root", tmp_path, "--json")
+
+    assert [character for character in shown if not character.isprintable() and character != "\n"] == []
+    assert [json.loads(line) for line in shown.splitlines()] == everything(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "is_coloured"),
+    [
+        pytest.param([], {}, True, id="auto"),
+        pytest.param([], {"NO_COLOR": "1"}, False, id="NO_COLOR"),
+        pytest.param(["--color", "never"], {}, False, id="never"),
+        pytest.param(["--color", "always"], {"NO_COLOR": "1"}, True, id="always"),
+    ],
+)
+def test_colours(root, options, variables, is_coloured):
+    """
+    A terminal gets colours, but for NO_COLOR and --color never.
+    """
+    shown = on_terminal("search", "--root", root, "--limit", 1, *options, **variables)
+
+    assert ("\x1b[" in shown) is is_coloured
+    assert "record 0 hello" in shown
+
+
+def test_pager_gets_colours_when_asked(root):
+    """
+    --color always is text with colours in a pipe, too, as for less -R.
+    """
+    done = tierlog("search", "--root", root, "--limit", 1, "--color", "always")
+
+    assert b"\x1b[2m14:13:20.000\x1b[0m" in done.stdout
+
+
+def test_columns(root):
+    """
+    Time, level, tier and source stand in columns, the day and the offset from UTC once
+    above them.
+    """
+    done = tierlog("search", "--root", root, "--text", "--since", NOW, "--until", NOW + 3_000, TZ="Asia/Kolkata")
+
+    lines = done.stdout.decode().splitlines()
+    assert lines == [
+        "Mon 2026-09-21 UTC+05:30",
+        (
+            "19:43:20.000 debug system    app            record 0 hello"
+            ' {"n":0,"deep":{"even":true,"list":[0,"a"]}} project=…69G5FAV build=…69G5FAV user=u0'
+        ),
+        (
+            '19:43:21.000 info  build     app            record 1 say "no"'
+            ' {"n":1,"deep":{"even":false,"list":[1,"a"]}} project=…GEMMVRZ build=…GEMMVRZ user=u1'
+        ),
+        (
+            "19:43:22.000 warn  deploy    app            record 2 Grüße, ERROR"
+            ' {"n":2,"deep":{"even":true,"list":[2,"a"]}} project=…69G5FAV build=…GEMMVS0 user=u2'
+        ),
+    ]
+
+
+def test_the_day_is_said_again_when_it_changes():
+    """
+    Where the day or the offset changes, it is said before the line.
+    """
+    view = EventView(zone=timezone(timedelta(hours=-3)))
+
+    shown = [line for ts in (NOW, NOW + HOUR, NOW + 24 * HOUR) for line in view.lines(event(ts=ts))]
+
+    assert [line for line in shown if line.startswith(("Mon", "Tue"))] == ["Mon 2026-09-21 UTC-03:00", "Tue 2026-09-22 UTC-03:00"]
+
+
+def test_exceptions_are_tracebacks():
+    """
+    An exception stands below its line, indented, as Python prints it, with its cause.
+    """
+    try:
+        try:
+            int("x")
+        except ValueError as e:
+            raise LookupError("no order\nof that number") from e
+    except LookupError as e:
+        data = {"exc": exception_data(e), "n": 1}
+
+    _, head, *below = EventView(zone=timezone.utc).lines(event("failed", data=data))
+
+    assert head.endswith('failed {"n":1}')
+    assert all(line.startswith("    ") for line in below)
+    text = [line[4:] for line in below]
+    assert text[0] == "Traceback (most recent call last):"
+    assert re.match(r'  File ".*test_cli_search.py", line \d+, in test_exceptions_are_tracebacks', text[1])
+    assert "ValueError: invalid literal for int() with base 10: 'x'" in text
+    assert "The above exception was the direct cause of the following exception:" in text
+    assert text[-2:] == ["LookupError: no order", "of that number"]
+
+
+def test_an_id_is_whole_on_demand():
+    """
+    Ids are shortened, and whole with --full.
+    """
+    one = event(projectId=ULID, reqId="req-7f3a")
+
+    short, full = (list(EventView(zone=timezone.utc, is_full=is_full).lines(one))[1] for is_full in (False, True))
+
+    assert "project=…69G5FAV req=req-7f3a" in short
+    assert f"project={ULID} req=req-7f3a kind=log instance=web-AAAAAAAA seq=0" in full
+
+
+# -- builds and projects ------------------------------------------------------------
+
+
+@pytest.fixture(name="built", scope="module")
+def _built(tmp_path_factory):
+    root = tmp_path_factory.mktemp("built")
+    ids = {"project_id": ULID, "build_id": ULID}
+    write(
+        root,
+        [
+            (NOW, "build", "info", ids, "\x1b[32m✓\x1b[0m 6 modules transformed", {}),
+            (NOW + 1, "build", "error", ids, "error: no such file\n  at line 3", {"exit_code": 1}),
+            (NOW + 2, "build", "info", {"project_id": OTHER_ULID, "build_id": OTHER_ULID}, "another build", {}),
+            (NOW + 3, "deploy", "info", ids, "deployed", {}),
+            (NOW + 4, "action", "warn", {"project_id": ULID, "user_id": "u1"}, "rolled back", {}),
+            (NOW + 5, "lifecycle", "info", ids, "build failed", {}),
+        ],
+    )
+    return root
+
+
+def test_build_as_it_printed_it(built, printed):
+    """
+    A build's log has the lines as the build printed them, its colours left out, behind
+    their times.
+    """
+    exit_code, output, _ = printed("build", ULID, "--root", built, "--text", "--utc")
+
+    assert exit_code == 0
+    assert output.decode().splitlines() == [
+        "Mon 2026-09-21 UTC",
+        "14:13:20.000 ✓ 6 modules transformed",
+        "14:13:20.001 error: no such file",
+        "               at line 3",
+    ]
+
+
+def test_deploy_of_a_build(built, printed):
+    """
+    With --deploy it is the log of the build's deploy; in a pipe, the lines themselves.
+    """
+    _, output, _ = printed("build", ULID, "--root", built, "--deploy", "--json")
+
+    assert [json.loads(line)["msg"] for line in output.splitlines()] == ["deployed"]
+
+
+def test_build_that_nobody_knows(built, printed):
+    """
+    A build without a log ends with 1.
+    """
+    assert printed("build", "01BX5ZZKBKACTAV9WEVGEMMVS0", "--root", built) == (1, b"", "")
+
+
+def test_timeline_has_all_tiers_in_order(built, printed):
+    """
+    A project's timeline has its records of all tiers, in order, each with its tier.
+    """
+    _, output, _ = printed("timeline", ULID, "--root", built, "--text", "--utc")
+
+    rows = [line.split()[1:3] for line in output.decode().splitlines()[1:] if not line.startswith("    ")]
+    assert rows == [["info", "build"], ["error", "build"], ["info", "deploy"], ["warn", "action"], ["info", "lifecycle"]]
+
+
+# -- completion ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script(printed, shell):
+    """
+    Each shell gets a script that asks tierlog itself.
+    """
+    exit_code, output, _ = printed("completion", shell)
+
+    assert exit_code == 0
+    assert f"_TIERLOG_COMPLETE={shell}_complete".encode() in output
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        pytest.param("tierlog sea", ["search"], id="command"),
+        pytest.param("tierlog search --lev", ["--level"], id="option"),
+        pytest.param("tierlog search --tier b", ["build"], id="value"),
+    ],
+)
+def test_completion_completes(words, expected):
+    """
+    Commands, options and their values are completed.
+    """
+    count = len(words.split()) - 1
+
+    done = tierlog(_TIERLOG_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(count))
+
+    assert done.returncode == 0
+    assert [line.split(",")[1] for line in done.stdout.decode().splitlines()] == expected
+
+
+@pytest.mark.parametrize("words", ["tierlog build --root {} 01B", "tierlog timeline --root {} 01A"])
+def test_completion_knows_ids(built, words):
+    """
+    The ids of the last days' builds and projects are completed.
+    """
+    words = words.format(built)
+
+    done = tierlog(_TIERLOG_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD="4")
+
+    assert done.stdout.decode() == f"plain,{OTHER_ULID if '01B' in words else ULID}\n"
+
+
+def test_building_a_view_changes_no_event():
+    """
+    Showing an event leaves it as it is.
+    """
+    one = event(data={"exc": {"type": "E", "message": "m"}, "stack": "s"})
+    before = orjson.dumps(one)
+
+    list(EventView().lines(one))
+    list(BuildView().lines(one))
+
+    assert orjson.dumps(one) == before
