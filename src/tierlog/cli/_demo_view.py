@@ -4,7 +4,10 @@ The demo's report for a person.
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
 from textwrap import wrap
 from typing import Any
 
@@ -128,12 +131,14 @@ def _show_next_steps(facts: Facts, console: Console, *, is_kept: bool) -> None:
         _heading(console, "What to type next", "the files are gone; without --no-keep they stay, to be looked at")
         return
     project = next((file.path.split("/")[2] for file in facts.files if file.path.startswith("projects/")), "PROJECT")
+    own = "tierlog" if shutil.which("tierlog") else shlex.quote(os.path.join(os.path.dirname(sys.executable), "tierlog"))
     steps = {
         "": f"cd {shlex.quote(facts.root)}",
-        "the end of that build": f"tail -n 20 {facts.build.path} | jq -c '[.lvl, .src, .msg]'",
-        "errors by tier": """grep -rhF '"lvl":"error"' . | jq -r .tier | sort | uniq -c""",
-        "one project's actions": f"cat */*/{project}/* | jq -sc 'sort_by(.ts, .instanceId, .seq)[] | [.tier, .userId, .msg]'",
-        "in your own program": """import tierlog; tierlog.configure(root="logs")  # then: tail -f logs/*/*/*.ndjson""",
+        "that build, as it printed": f"{own} build {facts.build.id} --root .",
+        "what went wrong, everywhere": f"{own} search --level error --root .",
+        "what happened in one project": f"{own} timeline {project} --root .",
+        "with other tools: errors by tier": """grep -rhF '"lvl":"error"' . | jq -r .tier | sort | uniq -c""",
+        "in your own program": """import tierlog; tierlog.configure(root="logs")  # then: tierlog tail -f""",
     }
     _heading(console, "What to type next")
     for what, command in steps.items():

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,12 +16,14 @@ from tierlog.catalog_config import checked, opened
 from tierlog.errors import ConfigError, MissingExtraError, QueryError
 from tierlog.options import check_names
 from tierlog.query._count import Counts, counted, fields_of
-from tierlog.query._filters import filters
+from tierlog.query._filters import Filters, filters
+from tierlog.query._handles import Handles
 from tierlog.query._index import CatalogIndex, Index, SqliteIndex
 from tierlog.query._listing import wanted
 from tierlog.query._problem import Problem
 from tierlog.query._search import Search
-from tierlog.query._sources import Sources
+from tierlog.query._sources import Source, Sources
+from tierlog.query._tail import Tail
 from tierlog.stores import Store
 from tierlog.typing import Clock
 
@@ -84,10 +87,25 @@ class LogStore:
     def __init__(self, sources: Sources, *, clock: Clock = time.time_ns) -> None:
         self._sources = sources
         self._clock = clock
+        self._handles = Handles()
 
     def __repr__(self) -> str:
         names = [*map(str, self._sources.roots), *(store.name for store in self._sources.stores)]
         return f"<LogStore {', '.join(names)}>"
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """
+        The folders.
+        """
+        return self._sources.roots
+
+    @property
+    def stores(self) -> tuple[Store, ...]:
+        """
+        The stores.
+        """
+        return self._sources.stores
 
     def search(
         self,
@@ -220,6 +238,69 @@ class LogStore:
             if name in asked:
                 raise QueryError(name, "isn't for counting; leave it out")
         return counted(self._sources, filters(now_ms=self._clock() // _MS_NS, **asked), fields_of(by))
+
+    def tail(
+        self,
+        *,
+        cursor: str | None = None,
+        since: Any = None,
+        poll: float = 0.2,
+        store_poll: float = 30.0,
+        stop: threading.Event | None = None,
+        **asked: Any,
+    ) -> Tail:
+        """
+        Follow what is written from now on, by any process of the host, and what appears
+        in stores; :class:`Tail` says what is promised of each.
+
+        Args:
+            cursor: Where to go on instead: :attr:`Tail.cursor` of one with the same
+                filters.
+
+            since: From when on to begin instead, as for :meth:`search`.
+
+            poll: How long to wait, when nothing was new, before looking again, **seconds**.
+
+            store_poll: How long to wait from one listing of the stores to the next, at
+                least, **seconds**.
+
+            stop: Ends the iteration when it is set.
+
+            asked: What is delivered, as for :meth:`search`, without ``until``, ``limit``
+                and ``order``.
+
+        Raises:
+            QueryError: It can't be asked for.
+        """
+        for name in ("until", "limit", "order"):
+            if name in asked:
+                raise QueryError(name, "isn't for following what is written; leave it out")
+        return Tail(
+            self._sources,
+            filters(now_ms=self._clock() // _MS_NS, since=since, **asked),
+            cursor,
+            is_from_now=since is None,
+            poll=poll,
+            store_poll=store_poll,
+            stop=stop,
+            handles=self._handles,
+        )
+
+    def plan(self, problems: list[Problem], **asked: Any) -> tuple[Filters, list[Source]]:
+        """
+        Return what is asked for, checked, and the segments that may hold it: for those
+        who read them by themselves.
+
+        Args:
+            problems: Where it is noted which store or catalog didn't answer.
+
+            asked: As for :meth:`search`.
+
+        Raises:
+            QueryError: It can't be asked for.
+        """
+        found = filters(now_ms=self._clock() // _MS_NS, **asked)
+        return found, self._sources.sources(found, problems)
 
     def segments(self, *, problems: list[Problem] | None = None, **asked: Any) -> Iterator[Segment]:
         """
