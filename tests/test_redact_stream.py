@@ -126,6 +126,19 @@ class TestCases:
         assert judged(case, "\n".join(lines)) == ([], [])
         assert not any("\n" in line for line in lines)
 
+    def test_by_many_lines(self, case):
+        """
+        The same holds for lines that come many at once, however many.
+        """
+        stream, found = StreamRedactor(Redactor()), []
+        lines = ["".join(chunks).splitlines() for chunks in chunks_of(case).values()]
+        for one in lines:
+            for start in range(0, len(one), 5):
+                found += stream.feed_lines(one[start : start + 5])
+            found += stream.close_lines()
+
+        assert judged(case, "\n".join(found)) == ([], [])
+
     def test_with_a_real_redactor(self, case):
         """
         What hides tokens within a line does not bring back what a key's block hid.
@@ -603,3 +616,70 @@ class TestState:
         stream.feed(TOKEN)
 
         assert TOKEN not in repr(stream)
+
+
+class TestManyLines:
+    def test_are_what_they_are_one_by_one(self):
+        """
+        Ordinary lines with a secret here and there come back as if they had come alone.
+        """
+        rnd = random.Random(1)
+        words = [
+            "building",
+            "----",
+            key(seed=3).split("\n")[3],
+            "token=",
+            TOKEN,
+            "a/b.c:12",
+            "",
+            "done =",
+            "é\u2028",
+            "[WITHHELD]",
+        ]
+        lines = [" ".join(rnd.choices(words, k=rnd.randrange(4))) for _ in range(2_000)]
+        one, many = StreamRedactor(Redactor()), StreamRedactor(Redactor())
+
+        alone = [out for line in lines for out in one.feed_line(line)] + one.close_lines()
+        together = [
+            out for start in range(0, 2_000, 50) for out in many.feed_lines(lines[start : start + 50])
+        ] + many.close_lines()
+
+        assert together == alone
+        assert not any(TOKEN in line for line in together)
+
+    def test_a_rule_of_ones_own_sees_each_line(self):
+        """
+        A rule that means the beginning of a text means that of a line.
+        """
+        stream = StreamRedactor(Redactor(rules=[{"name": "own", "pattern": r"\Apin \d{1,9}", "literals": ["pin "]}]))
+
+        assert stream.feed_lines(["pin 12", "pin 34"]) == ["[REDACTED:own]", "[REDACTED:own]"]
+
+    def test_a_secret_on_the_line_below_its_name(self):
+        """
+        It is hidden if both come together.
+        """
+        lines = StreamRedactor().feed_lines(["curl https://host.example/token \\", "  --user c28wlsosanujy2z:qgsnai0xokrw4j1"])
+
+        assert lines == ["curl https://host.example/token \\", "  --user [REDACTED:curl-user]"]
+
+    def test_long_lines_are_looked_at_alone(self):
+        """
+        Lines that are longer together than any text that is looked at stay whole.
+        """
+        lines = [f"{TOKEN} " + "word " * 60_000] * 8
+
+        assert StreamRedactor().feed_lines(lines) == [line.replace(TOKEN, "[REDACTED:github-token]") for line in lines]
+
+    def test_lines_that_wait_can_be_let_go(self):
+        """
+        A row that may be the last of a key is let go if one wants; within a key, nothing is.
+        """
+        row = rows_of(key())[0]
+        stream = StreamRedactor(Redactor())
+
+        waiting = stream.feed_lines([row])
+        let_go = stream.let_go_lines()
+        within = stream.feed_lines([BEGIN + "RSA PRIVATE KEY-----", row]) + stream.let_go_lines() + stream.feed_lines([row])
+
+        assert (waiting, let_go, within) == ([], [row], [MARK])

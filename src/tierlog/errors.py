@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 
 __all__ = [
     "CatalogError",
+    "CommandError",
+    "CommandNotFoundError",
     "ConfigError",
     "MissingExtraError",
     "ObjectExistsError",
@@ -161,6 +163,35 @@ class CatalogError(TierlogError):
         return _catalog_error, (self.catalog, self.problem, self.is_damaged)
 
 
+class CommandError(TierlogError, OSError):
+    """
+    A command can't be started.
+
+    Attributes:
+        command: The program.
+
+        problem: What is wrong with it.
+    """
+
+    command: str
+    problem: str
+
+    def __init__(self, command: str, problem: str, *, errno: int | None = None) -> None:
+        super().__init__(f"{command!r} {problem}")
+        self.command = command
+        self.problem = problem
+        self.errno = errno
+
+    def __reduce__(self) -> tuple[Callable[..., CommandError], tuple[type[CommandError], str, str, int | None]]:
+        return _command_error, (type(self), self.command, self.problem, self.errno)
+
+
+class CommandNotFoundError(CommandError, FileNotFoundError):
+    """
+    There is no such program, or no such folder to run it in.
+    """
+
+
 class ObjectExistsError(StoreError):
     """
     There is an object under the key, or not the one that was expected.
@@ -175,6 +206,10 @@ class ObjectNotFoundError(StoreError):
 
 def _store_error(kind: type[StoreError], problem: str, code: str, status: int | None) -> StoreError:
     return kind(problem, code=code, status=status)
+
+
+def _command_error(kind: type[CommandError], command: str, problem: str, errno: int | None) -> CommandError:
+    return kind(command, problem, errno=errno)
 
 
 def _catalog_error(catalog: str, problem: str, is_damaged: bool) -> CatalogError:  # noqa: FBT001 -- as pickle calls it

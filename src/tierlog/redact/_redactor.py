@@ -64,6 +64,12 @@ class Redactor(Copier):
             ``[REDACTED:rule#0123456789ab]`` (HMAC with SHA-256, 48 bits), so that
             equal secrets can be told.
 
+    Attributes:
+        hides_blocks: Whether private keys are hidden.
+
+        takes_lines: Whether several lines may be looked at as one text: rules of one's
+            own may mean a text's beginning or end.
+
     Raises:
         ConfigError: One of them can't work.
     """
@@ -92,10 +98,11 @@ class Redactor(Copier):
         self._sensitive: dict[str, bool] = {}
         self._hides_personal = bool(tuple(pii))
         self._rules = chosen_rules(rules, without, pii)
+        self.takes_lines = not rules
         self._least = known_min_length
         self._known = known_values(known, known_min_length)
         self._has_own = self._rules != RULES
-        self._blocks = "private-key" not in tuple(without)
+        self.hides_blocks = "private-key" not in tuple(without)
         self.learn()
         _redactors.add(self)
         if self._paths:
@@ -167,7 +174,7 @@ class Redactor(Copier):
         """
         known = {**_for_all, **self._known}
         pairs = [(form, name) for value, name in known.items() for form in forms(value)]
-        self._texts = TextRedactor(self._rules, pairs, count=self.count, mark=self._mark, blocks=self._blocks)
+        self._texts = TextRedactor(self._rules, pairs, count=self.count, mark=self._mark, blocks=self.hides_blocks)
         self._hits = self._texts.hits
         # Only tierlog's own rules are known not to depend on which number stands alone.
         self._most_shapes = 0 if self._has_own or known else REMEMBERED
@@ -184,7 +191,7 @@ class Redactor(Copier):
         memory = self._clean_texts  # before the look: a new secret brings a new memory
         texts = [holder[at] for holder, at in places]
         # All at once: most data is clean, and what is in one of them is in all of them together.
-        if self._looks_clean("\n".join(texts)):
+        if self.is_clean("\n".join(texts)):
             for text in texts:
                 if len(text) <= REMEMBERED_CHARS:
                     self._remember(memory, text)
@@ -195,7 +202,10 @@ class Redactor(Copier):
             if clean is text and len(text) <= REMEMBERED_CHARS:
                 self._remember(memory, text)
 
-    def _looks_clean(self, text: str) -> bool:
+    def is_clean(self, text: str) -> bool:
+        """
+        Tell, by one quick look, that no line of *text* holds a secret; if not, one may.
+        """
         try:
             return not self._hits(text)
         except Exception:  # noqa: BLE001 -- then each is looked at alone, and withheld

@@ -5,7 +5,7 @@ Redaction of what comes in pieces: a process's output, a file that is read by ch
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from tierlog.redact._blocks import Blocks
@@ -22,6 +22,7 @@ _STEP = 4_096
 _TRIES = 8
 _WORD = 256
 _HEADER = 128
+_TOGETHER = 8  # lines: with more, what one is about would colour too many
 _WITHHELD = "[WITHHELD]"
 _END = re.compile(r"\r\n|\n|\r(?!\Z)")
 
@@ -91,6 +92,43 @@ class StreamRedactor:
         for text in re.split(r"\r\n|\n|\r", self._taken() + line.removesuffix("\n").removesuffix("\r")):
             out += self._line(text, "")
         return out
+
+    def feed_lines(self, lines: Sequence[str]) -> list[str]:
+        """
+        Take lines without their ends, and return the lines to write now, as
+        :meth:`feed_line` does; at a fraction of its cost if no secret is near.
+        """
+        redactor = self._redactor
+        if self._parts or type(redactor) is not Redactor or not redactor.takes_lines:
+            return [out for line in lines for out in self.feed_line(line)]
+        if redactor.hides_blocks and redactor.is_clean("\n".join(lines)) and self._blocks.passes(lines):
+            return list(lines)
+        rows = [row for line in lines for row in self._blocks.line(line, "")]
+        out: list[str] = []
+        for start in range(0, len(rows), _TOGETHER):
+            out += self._together(rows[start : start + _TOGETHER])
+        return out
+
+    def _together(self, rows: list[str]) -> list[str]:
+        """
+        Return some lines redacted as one text, since a secret may stand on the line
+        below its name.
+        """
+        text = "\n".join(rows)
+        if len(rows) > 1 and len(text) <= MAX_LINE:
+            clean = self._text(text)
+            if clean == text:
+                return rows
+            if _WITHHELD not in clean or _WITHHELD in text:  # else all are withheld for one of them
+                return clean.split("\n")
+        return [self._text(row) for row in rows]
+
+    def let_go_lines(self) -> list[str]:
+        """
+        Return the lines that wait since they may be the last rows of a key; for those who
+        don't want them to wait long. A key that has begun stays hidden.
+        """
+        return [self._text(part) for part in self._blocks.let_go()]
 
     def close(self) -> str:
         """

@@ -156,6 +156,16 @@ class SegmentSink:
             self._replacement(segment, event_line, e).write(event_line)
         return None
 
+    def room_locked(self, route: Route) -> float:
+        """
+        Return how many bytes of lines of *route* may be written by one call; 0 if each
+        line needs a call of its own. For a caller who has the lock.
+        """
+        segment = self._open.get(route.key)
+        if segment is None or self._is_busy or self.durability == "batch":
+            return 0
+        return segment.limit - segment.size
+
     def holds(self, event_line: bytes, route: Route) -> bool:
         """
         Tell, after a write that was interrupted, whether the line is kept.

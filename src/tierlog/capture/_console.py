@@ -1,0 +1,85 @@
+"""
+What a command prints, byte for byte, where its caller prints.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import select
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tierlog.errors import ConfigError
+from tierlog.report import report
+
+
+__all__ = ["console_writers"]
+
+_Write = Callable[[bytes], None]
+
+
+def console_writers(console: Any) -> tuple[_Write | None, _Write | None]:
+    """
+    Return what writes chunks of standard output and of standard error.
+
+    Args:
+        console: True for this process's own, False for none, or two open files, each
+            of bytes or of text, or None.
+
+    Raises:
+        ConfigError: It is nothing of that.
+    """
+    if console is True:
+        console = (sys.stdout, sys.stderr)
+    elif console is False or console is None:
+        console = (None, None)
+    if not isinstance(console, tuple) or len(console) != 2 or not all(one is None or hasattr(one, "write") for one in console):  # noqa: PLR2004
+        raise ConfigError("console", f"{console!r} is none of true, false and two open files")
+    out, err = (None if one is None else _Guarded(one) for one in console)
+    return out, err
+
+
+class _Guarded:
+    """
+    Writes to one file until that fails: a command's records don't depend on who watches.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._write = _writer(file)
+
+    def __call__(self, chunk: bytes) -> None:
+        if self._file is None:
+            return
+        try:
+            self._write(chunk)
+        except Exception as e:  # noqa: BLE001 -- nobody reads it any more, it is closed, or it isn't ours
+            self._file = None
+            report("console", f"output can't be shown any more ({e}); it is still logged")
+
+
+def _writer(file: Any) -> _Write:
+    """
+    Return what writes bytes to *file*, past its buffers: nothing is left in them when it fails.
+    """
+    binary = getattr(file, "buffer", None)
+    if binary is None and hasattr(file, "encoding"):  # text that has no bytes below it
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        return lambda chunk: _write(file, decode(chunk))
+    file.flush()  # what was printed before comes first
+    binary = file if binary is None else binary
+    target = getattr(binary, "raw", binary)
+    return lambda chunk: _write(target, chunk)
+
+
+def _write(file: Any, content: Any) -> None:
+    rest = content
+    while rest:
+        written = file.write(rest)
+        if written is None and isinstance(file, io.RawIOBase):  # it doesn't block, and is full
+            select.select([], [file], [])
+        else:
+            rest = rest[len(rest) if written is None else written :]
+    file.flush()

@@ -1,0 +1,111 @@
+"""
+A command as a process group of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tierlog.errors import CommandError, CommandNotFoundError, ConfigError
+
+
+__all__ = ["KILL", "checked_command", "environment", "folder_of", "signal_group", "signal_name", "start"]
+
+KILL: int = getattr(signal, "SIGKILL", signal.SIGTERM)
+"""The signal that nothing survives."""
+
+_IS_WINDOWS = sys.platform == "win32"
+
+
+def checked_command(command: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """
+    Return *command* as a list of texts.
+
+    Raises:
+        ConfigError: It is none: a single text, or empty.
+    """
+    if isinstance(command, (str, bytes)):
+        raise ConfigError("command", f"{command!r} is one text; give a list, such as ['npm', 'run', 'build']")
+    found = [os.fsdecode(part) for part in command]
+    if not found or not found[0]:
+        raise ConfigError("command", "is empty; name a program")
+    if any("\0" in part for part in found):
+        raise ConfigError("command", "has a NUL character in it, which no program can be given")
+    return found
+
+
+def environment(given: Mapping[str, str] | None, ids: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the environment of a command: *given*, else this process's, with *ids*.
+    """
+    return {**(os.environ if given is None else given), **ids}
+
+
+def folder_of(cwd: str | None) -> str | None:
+    """
+    Return the folder in which a command runs, None if this process's own is gone.
+    """
+    try:
+        return os.path.abspath(cwd or "")
+    except OSError:
+        return None
+
+
+def start(command: list[str], *, cwd: str | None, env: Mapping[str, str], stdin: Any) -> subprocess.Popen[bytes]:
+    """
+    Start *command* in a session of its own, so that all it starts can be ended.
+
+    Raises:
+        CommandNotFoundError: There is no such program, or no such folder.
+
+        CommandError: It can't be started.
+    """
+    options: dict[str, Any] = {"start_new_session": True}
+    if _IS_WINDOWS:  # pragma: no cover -- no Windows in the test matrix
+        options = {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+    try:
+        return subprocess.Popen(
+            command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, cwd=cwd, env=dict(env), **options
+        )
+    except OSError as e:
+        raise _problem(command[0], cwd, e) from e
+
+
+def _problem(program: str, cwd: str | None, error: OSError) -> CommandError:
+    if cwd is not None and not os.path.isdir(cwd):
+        return CommandNotFoundError(program, f"can't be run in {cwd!r}: there's no such folder")
+    if not isinstance(error, FileNotFoundError):
+        return CommandError(program, f"can't be run ({error.strerror or error})", errno=error.errno)
+    if os.sep in program and os.path.exists(os.path.join(cwd or "", program)):
+        return CommandError(program, "can't be run: the interpreter that its first line names isn't there", errno=error.errno)
+    return CommandNotFoundError(program, "isn't there" if os.sep in program else "isn't there: no folder of PATH has it")
+
+
+def signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    """
+    Send a signal to a command and all it has started; those that have ended don't mind.
+    """
+    try:
+        if _IS_WINDOWS:  # pragma: no cover -- no Windows in the test matrix
+            process.terminate()
+        else:
+            os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def signal_name(returncode: int) -> str | None:
+    """
+    Return the name of the signal that ended a process, None if none did.
+    """
+    if returncode >= 0:
+        return None
+    try:
+        return signal.Signals(-returncode).name
+    except ValueError:
+        return f"SIG{-returncode}"

@@ -1,0 +1,105 @@
+"""
+``tierlog run``.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+import tierlog
+from tierlog import capture, context
+from tierlog.cli._errors import WrongUse
+from tierlog.errors import CommandError, CommandNotFoundError
+from tierlog.kinds import TIERS
+
+
+__all__ = ["run"]
+
+_TIMED_OUT, _NOT_EXECUTABLE, _NOT_FOUND = 124, 126, 127
+_ENDING = ("SIGTERM", "SIGHUP")
+_PASSED_ON = ("SIGINT", "SIGQUIT", *_ENDING)
+_IDS = ("project_id", "build_id", "user_id", "req_id")
+
+
+@click.command(context_settings={"allow_interspersed_args": False})
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[--] COMMAND [ARG]...")
+@click.option("--tier", type=click.Choice(TIERS), default="build", show_default=True, help="The tier of the records.")
+@click.option("--kind", metavar="KIND", help="The kind of the lines.  [default: line, where the tier has it]")
+@click.option("--src", metavar="NAME", help="The producer, such as wrangler.  [default: stdout or stderr]")
+@click.option("--project-id", metavar="ID", help="The project; so with the other ids.  [default: $TIERLOG_PROJECT_ID]")
+@click.option("--build-id", metavar="ID", help="The build.")
+@click.option("--user-id", metavar="ID", help="The user.")
+@click.option("--req-id", metavar="ID", help="The request.")
+@click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the segments.  [default: logs]")
+@click.option("--quiet", is_flag=True, help="Show nothing of what the command prints.")
+@click.option("--timeout", metavar="TIME", help="End the command after this time, such as 90 or 15m.")
+@click.option("--kill-grace", metavar="TIME", default="10s", show_default=True, help="Kill it so long after it was told to end.")
+@click.option(
+    "--drain-timeout",
+    metavar="TIME",
+    default="5s",
+    show_default=True,
+    help="Read on for so long after its end, while something it has started still prints.",
+)
+def run(command: tuple[str, ...], *, root: Path | None, quiet: bool, **options: Any) -> int:
+    """
+    Run COMMAND, and log every line that it prints.
+
+    What it prints is shown, too, byte for byte. Its start and its end are logged, and
+    its environment has the ids. Interrupt and end signals are passed on to it and to
+    all that it has started. Where to and what else is configured by variables, as for
+    tierlog.configure: TIERLOG_ROOT, TIERLOG_BUCKET and so on.
+
+    Exit codes: that of COMMAND, 128 and the signal's number if one ended it; 124 its time
+    was over; 126 it can't be run; 127 there is no such program.
+    """
+    if not command:
+        raise WrongUse("name the command to run, for example: tierlog run -- npm run build")
+    tierlog.configure(**({} if root is None else {"root": root}))
+    context.from_env()
+    ids = {name: options.pop(name) for name in _IDS}
+    try:
+        with tierlog.bound(**{name: value for name, value in ids.items() if value}):
+            return _run(list(command), console=not quiet, stdin=None, **options)
+    finally:
+        tierlog.shutdown()
+
+
+def _run(command: list[str], **options: Any) -> int:
+    try:
+        running = capture.start(command, **options)
+    except CommandError as e:
+        click.echo(f"tierlog run: {e}", err=True)
+        return _NOT_FOUND if isinstance(e, CommandNotFoundError) else _NOT_EXECUTABLE
+    with _passed_on(running):
+        result = running.wait()
+    return _TIMED_OUT if result.timed_out else result.exit_code
+
+
+@contextmanager
+def _passed_on(running: capture.Running) -> Iterator[None]:
+    """
+    Pass signals on to the command; one that is to end it is followed by a kill.
+    """
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if signal.Signals(number).name in _ENDING:
+            running.stop(number=number)
+        else:
+            running.send_signal(number)
+
+    numbers = [getattr(signal, name) for name in _PASSED_ON if hasattr(signal, name)]
+    # What is ignored, as nohup wants it, stays so.
+    before = {number: signal.signal(number, handle) for number in numbers if signal.getsignal(number) != signal.SIG_IGN}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
