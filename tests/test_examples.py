@@ -23,7 +23,13 @@ ALL = [pytest.param(path, id=path.stem) for path in EXAMPLES]
 DEADLINE = 60.0
 BUCKET = ("ENDPOINT_URL", "BUCKET")
 BUILD = "01JD3Z0V8E6M4K2T9R7Q5N1XYA"
-NEEDS = {"07_ship_to_r2": ["tierlog[r2]", "moto[s3,server]"]}
+NEEDS = {
+    "07_ship_to_r2": ["tierlog[r2]", "moto[s3,server]"],
+    "08_fastapi_requests": ["tierlog", "fastapi", "httpx"],
+    "10_django_requests": ["tierlog", "django"],
+    "11_flask_requests": ["tierlog", "flask"],
+    "12_celery_tasks": ["tierlog", "celery"],
+}
 """What examples need besides tierlog itself."""
 
 
@@ -32,6 +38,13 @@ def output_of(name: str, folder: Path) -> list[str]:
     Return the lines that the example called *name* prints when run in *folder*.
     """
     (path,) = [one for one in EXAMPLES if one.stem == name]
+    return printed(path, folder)
+
+
+def printed(path: Path, folder: Path) -> list[str]:
+    """
+    Return the lines that the program at *path* prints when run in *folder*.
+    """
     done = subprocess.run(
         [sys.executable, "-W", "error", str(path)],
         cwd=folder,
@@ -166,3 +179,115 @@ def test_ship_to_r2(tmp_path: Path) -> None:
         f"builds/{BUILD}.ndjson 3 lines, seq 0 to 2",
         "nothing is missing: True",
     ]
+
+
+def test_fastapi_requests(tmp_path: Path) -> None:
+    """
+    Each request has a start and an end, and its background task the same id.
+    """
+    lines = output_of("08_fastapi_requests", tmp_path)
+
+    assert "req-projects system info thumbnail of build 7 made" in lines
+    assert lines[2] == "req-projects action info GET /projects/{project}/builds/{number} 200"
+    assert lines[-3:] == [
+        "req-broken system error GET /broken 500 LookupError: no such order",
+        "req-nowhere system info GET /nowhere started",
+        "req-nowhere system info GET /nowhere 404",
+    ]
+
+
+def test_wsgi_requests(tmp_path: Path) -> None:
+    """
+    All lines have the client's id, and the end comes after the last part.
+    """
+    sent, *lines = output_of("09_wsgi_requests", tmp_path)
+
+    assert sent == "req-7f3a 12 bytes"
+    assert lines == [
+        "req-7f3a user-42 api GET /3 started",
+        *(f"req-7f3a user-42 shop row {row}" for row in range(3)),
+        "req-7f3a user-42 api GET /3 200",
+    ]
+
+
+def test_django_requests(tmp_path: Path) -> None:
+    """
+    The end has the route and the user, or what the view raised.
+    """
+    lines = output_of("10_django_requests", tmp_path)
+
+    assert lines[2] == "req-a user-42 api GET /orders/<int:number> 200 "
+    assert lines[-1] == "req-b None api GET /broken 500 LookupError: no such order for GET LookupError"
+
+
+def test_flask_requests(tmp_path: Path) -> None:
+    """
+    Who logs in is the user from there on.
+    """
+    lines = output_of("11_flask_requests", tmp_path)
+
+    assert [line.split()[:2] for line in lines] == [
+        ["req-0", "None"],
+        ["req-0", "jane"],
+        ["req-2", "None"],
+        ["req-2", "jane"],
+        ["req-2", "jane"],
+    ]
+
+
+def test_celery_tasks(tmp_path: Path) -> None:
+    """
+    Both tasks have the sender's ids, a start, their line and an end.
+    """
+    lines = output_of("12_celery_tasks", tmp_path)
+
+    assert [line.split(" ", 2) for line in lines] == [
+        ["req-7f3a", "01JD3YZ5T8AB9C2D4E6F8G0H1J", said]
+        for said in (
+            "shop.resize started",
+            "cat.png resized",
+            "shop.resize succeeded",
+            "shop.publish started",
+            "cat.png published",
+            "shop.publish succeeded",
+        )
+    ]
+
+
+def test_actions_and_jobs(tmp_path: Path) -> None:
+    """
+    There is what changed, of the environment names, and each of three attempts.
+    """
+    lines = output_of("13_actions_and_jobs", tmp_path)
+
+    assert lines[:2] == [
+        "action action info settings.update succeeded {'plan': {'before': 'pro', 'after': 'free'}}",
+        "action env info env.update succeeded {'changed': ['DSN'], 'added': ['DEBUG']}",
+    ]
+    assert [line.split()[2] for line in lines if "project.archive" in line] == ["info", "error", "info"]
+    assert lines[-1].strip() == "system job info nightly-archive succeeded"
+
+
+def test_platform(tmp_path: Path) -> None:
+    """
+    Builds that real commands made, one of which failed, are told by database, log and
+    timeline, out of the bucket.
+    """
+    path = Path(__file__).parent.parent / "examples" / "platform" / "demo.py"
+
+    lines = printed(path, tmp_path)
+
+    assert lines[:3] == ["build 1: deployed", "build 2: failed", "build 2 failed at its: build: SyntaxError: invalid syntax"]
+    assert [line.split(maxsplit=2)[1:] for line in lines if line.startswith("lifecycle")] == [
+        ["info", "build B1: queued"],
+        ["info", "build B1: queued -> building"],
+        ["info", "build B1: building -> deploying"],
+        ["info", "build B1: deploying -> deployed"],
+        ["info", "build B2: queued"],
+        ["info", "build B2: queued -> building"],
+        ["error", "build B2: building -> failed (build)"],
+    ]
+    assert "action    info  POST /projects/{project_id}/builds 202" in lines
+    assert "build     info  Compiling './app.py'..." in lines
+    assert any(line.startswith("deploy ") for line in lines)
+    assert lines[-2:] == ["0 segments left on the disk", "nothing is missing: True"]

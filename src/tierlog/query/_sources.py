@@ -98,7 +98,10 @@ class Sources:
             else:
                 held.update(more_held)
                 known.update(more_known)
-        return [source for one in listed if (source := _source(one, held, known)) is not None]
+        found = [source for one in listed if (source := _source(one, held, known)) is not None]
+        if len(found) == 1 and not filters.has_times:
+            return [found[0]._replace(is_known=True)]  # there's nothing to put it in order with
+        return found
 
     def moved(self, source: Source) -> list[Source]:
         """
@@ -149,7 +152,7 @@ def _add(found: dict[object, Listed], listed: Iterable[Listed]) -> None:
         place = one.place
         who: object = (place.tier, place.id, place.instance, place.ulid)
         if place.instance is None:  # of a build there may be several, and the records tell
-            who = (one.root, id(one.store), place._replace(packing=None))
+            who = (one.root, id(one.store), place)
         found.setdefault(who, one)
 
 

@@ -1,0 +1,10 @@
+"""
+What is built: a program that says hello.
+"""
+
+
+def main() -> None:
+    """
+    Say hello.
+    """
+    print("hello")
