@@ -8,12 +8,14 @@ import asyncio
 import inspect
 import json
 import logging
+import warnings
 
 import pytest
 
 import tierlog
 from conftest import OTHER_ULID, ULID
 from tierlog import context
+from tierlog.steps import contained
 
 
 def told(events, **fields):
@@ -351,6 +353,20 @@ class TestChanges:
         changes = [event["data"]["changes"] for event in tierlog_events if event["data"]["event"] == "success"]
         assert changes == [{"n": {"before": 1, "after": 2}}, {"n": {"after": 3}}]
 
+    def test_coroutines_are_no_sides(self, tierlog_events):
+        """
+        What nobody awaits is no side: no difference is claimed, and Python has nothing to
+        warn of.
+        """
+
+        async def later():
+            return {"n": 1}
+
+        with warnings.catch_warnings(action="error"), tierlog.action("a", project_id=ULID, before=later, after=later):
+            pass
+
+        assert "changes" not in tierlog_events[-1]["data"]
+
     def test_environment_by_names_only(self, tierlog_events):
         """
         Of environment variables no value reaches a record, however it is given.
@@ -366,8 +382,8 @@ class TestChanges:
             lines=[f"ADDED={new}"],
             value=new,
             environment="production",
-        ):
-            pass
+        ) as a:
+            a.progress(done=1, variables={"CHANGED": new}, line=f"ADDED={new}")
 
         end = tierlog_events[-1]
         assert end["kind"] == "env"
@@ -378,6 +394,21 @@ class TestChanges:
             "production",
         )
         assert "value-" not in json.dumps(list(tierlog_events))
+
+
+def test_a_users_failure_is_said_without_secrets(tierlog_events, capfd):
+    """
+    What a user's function raises goes to standard error, and may have a secret in it.
+    """
+
+    def unreachable():
+        raise LookupError("no answer from postgres://bob:" + "s3cr3t" + "@db/shop")
+
+    contained("the side of this test", unreachable)
+
+    said = capfd.readouterr().err
+    assert said.startswith("tierlog: the side of this test failed: LookupError: no answer from postgres://bob:[REDACTED")
+    assert "s3cr3t" not in said
 
 
 class Odd:

@@ -140,6 +140,23 @@ class TestIds:
         assert (start["tier"], start["userId"], end["userId"], end["projectId"]) == ("action", None, "u-1", ULID)
         assert {event["projectId"] for event in tierlog_events.find(src="app")} == {ULID}
 
+    def test_in_what_the_functions_log(self, tierlog_events):
+        """
+        What a function logs while it looks for an id is the request's, too.
+        """
+
+        def user_id(scope):
+            log.info("who is it?")
+
+        serve(TierlogMiddleware(hello, user_id=user_id), request(headers=[(b"x-request-id", b"r-1")]))
+
+        assert [(event["msg"], event["reqId"]) for event in tierlog_events.find(src="app")] == [
+            ("who is it?", "r-1"),
+            ("hello", "r-1"),
+            ("who is it?", "r-1"),
+        ]
+        assert context.current() == context.EMPTY
+
     def test_never_leak(self, tierlog_events):
         """
         Fifty requests at once, in threads, tasks, streams and background tasks: each
@@ -341,6 +358,32 @@ class TestOneEnd:
 
         assert asyncio.run(main())
         assert ends(tierlog_events) == [("start", None), ("cancelled", None)]
+
+    def test_task_is_cancelled_after_the_response(self, tierlog_events):
+        """
+        A task that is cancelled while it is asked whose request it was has one end.
+        """
+        is_asked = asyncio.Event()
+
+        async def user_id(scope):
+            if "answered" in scope:
+                is_asked.set()
+                await asyncio.Event().wait()
+
+        async def app(scope, receive, send):
+            await hello(scope, receive, send)
+            scope["answered"] = True
+
+        async def main():
+            served = request()
+            task = asyncio.create_task(TierlogMiddleware(app, user_id=user_id)(served.scope, served.receive, served.send))
+            await is_asked.wait()
+            task.cancel()
+            await asyncio.wait([task])
+            return task.cancelled()
+
+        assert asyncio.run(main())
+        assert ends(tierlog_events) == [("start", None), ("success", 200)]
 
     @pytest.mark.parametrize(
         ("messages", "expected"),

@@ -50,6 +50,28 @@ def _sorted(value):
     return [_sorted(item) for item in value] if isinstance(value, list) else value
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(["a", "b"], ["x", "a", "b"], {"tags[0]": {"after": "x"}}, id="added-in-front"),
+        pytest.param(["a", "b", "c"], ["a", "c"], {"tags[1]": {"before": "b"}}, id="removed-inside"),
+        pytest.param(["a", {"n": 1}], ["b", {"n": 1}], {"tags[0]": {"before": "a", "after": "b"}}, id="changed"),
+        pytest.param([1, True], [True], {"tags[0]": {"before": 1}}, id="one-is-not-true"),
+        pytest.param({8, 0, "x"}, {"x", 0, 8}, {}, id="set-in-another-order"),
+        pytest.param({"a", "b", "c"}, {"b", "c", "d", "e"}, {"tags": {"before": ["a"], "after": ["d", "e"]}}, id="set"),
+        pytest.param({"a"}, {"a", ("b", 1)}, {"tags": {"after": [["b", 1]]}}, id="set-that-grew"),
+        pytest.param({"a", "b"}, frozenset("a"), {"tags": {"before": ["b"]}}, id="set-that-shrank"),
+        pytest.param({}, {"b", "a"}, {"tags": {"before": {}, "after": ["a", "b"]}}, id="set-instead"),
+    ],
+)
+def test_only_what_moved(before, after, expected):
+    """
+    One more item is one change: what stands behind it in a list, or in what order a set
+    comes, is none.
+    """
+    assert changes(snapshot_of({"tags": before}), snapshot_of({"tags": after})) == {"changes": expected}
+
+
 class TestBounds:
     def test_many(self):
         """

@@ -406,6 +406,7 @@ class TestTextOf:
             pytest.param("a", "a", id="str"),
             pytest.param(b"a\xff", "a\\xff", id="bytes"),
             pytest.param(ValueError("bad"), "ValueError: bad", id="exception"),
+            pytest.param(ValueError(), "ValueError", id="exception-without-a-text"),
             pytest.param(ReprOnly(), "ReprOnly()", id="str-raises"),
             pytest.param([ReprOnly()], "[ReprOnly()]", id="inside"),
             pytest.param(HostileStr("a"), "a", id="str-that-raises"),

@@ -176,20 +176,25 @@ def test_ids_are_there_to_the_last_byte(tierlog_events):
     ("where", "status", "phase"),
     [
         pytest.param("call", 500, "application", id="before"),
+        pytest.param("called", 500, "application", id="before-with-a-status"),
         pytest.param("first", 500, "application", id="generator-before"),
+        pytest.param("started", 500, "application", id="generator-before-with-a-status"),
         pytest.param("middle", 200, "response", id="streaming"),
         pytest.param("close", 200, "background", id="closing"),
     ],
 )
 def test_raises(tierlog_events, where, status, phase):
     """
-    An exception at any moment is one error, with its frames.
+    An exception at any moment is one error, with its frames, and with the status that
+    the client gets: until the first byte, servers answer with their own.
     """
 
     def generator(start_response):
         if where == "first":
             raise LookupError("gone")
         start_response("200 OK", [])
+        if where == "started":
+            raise LookupError("gone")
         yield b"x"
         if where == "middle":
             raise LookupError("gone")
@@ -206,13 +211,16 @@ def test_raises(tierlog_events, where, status, phase):
                 raise LookupError("gone")
 
     def app(environ, start_response):
-        if where == "call":
+        if where == "called":
+            start_response("200 OK", [])
+        if where in {"call", "called"}:
             raise LookupError("gone")
         return Body(start_response)
 
     with serving(TierlogMiddleware(app)) as port:
         try:
-            get(port)
+            response, _ = get(port)
+            assert response.status == status
         except (http.client.HTTPException, OSError):
             pass
         assert ends(tierlog_events) == [("start", None), ("error", status)]

@@ -91,9 +91,7 @@ class TierlogMiddleware:
             raise
         finally:
             request.route = template(scope)
-            if error is None or isinstance(error, Exception):
-                await request.resolve_async()
-            request.end(watch.judged(error))
+            await request.end_async(watch.judged(error))
 
     def _new(self, scope: Scope) -> Request:
         headers: Sequence[tuple[bytes, bytes]] = list(scope.get("headers", ()))

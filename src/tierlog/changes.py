@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from itertools import takewhile
 from typing import Any
 
 from tierlog.plain import free_name, key_text, unwrap
@@ -30,8 +32,7 @@ def remember(data: dict[str, Any]) -> None:
         Exception: It is a user's function, which raised.
     """
     if "before" in data:
-        side = data.pop("before")
-        data["before"] = snapshot_of(side() if callable(side) else side)
+        data["before"] = _snapshot_now(data.pop("before"))
 
 
 def difference(data: Mapping[str, Any], *, only_names: bool) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def difference(data: Mapping[str, Any], *, only_names: bool) -> dict[str, Any]:
     Return the difference of what *data* has as ``before`` and ``after``, as data.
 
     Args:
-        data: Without an ``after`` there is none.
+        data: Its ``before`` is remembered already. Without an ``after`` there is none.
 
         only_names: Whether they are environment variables.
 
@@ -48,8 +49,7 @@ def difference(data: Mapping[str, Any], *, only_names: bool) -> dict[str, Any]:
     """
     if "after" not in data:
         return {}
-    before, side = snapshot_of(data.get("before")), data["after"]
-    after = snapshot_of(side() if callable(side) else side)
+    before, after = data.get("before"), _snapshot_now(data["after"])
     return {"changes": changed_names(before, after)} if only_names else changes(before, after)
 
 
@@ -63,7 +63,8 @@ def without_sides(data: Mapping[str, Any], *, only_names: bool) -> Mapping[str, 
 
 def snapshot_of(value: Any) -> Any:
     """
-    Return a copy of *value* of exact builtins, which doesn't change with it.
+    Return a copy of *value* of exact builtins, which doesn't change with it; a set
+    becomes a tuple, since its order says nothing.
     """
     return _copied(value, 0, [_MAX_ITEMS])
 
@@ -74,13 +75,13 @@ def changes(before: Any, after: Any) -> dict[str, Any]:
 
     ``changes`` has a path, such as ``limits.memory`` or ``tags[2]``, with its
     ``before`` and its ``after``; what was added has no ``before``, what was removed
-    no ``after``. Of more than 100, ``changesOmitted`` counts the rest. Long texts and
-    large values are described: a text is never cut, since half a secret isn't known
-    for one.
+    no ``after``. Of a set, ``before`` has what left it and ``after`` what came. Of
+    more than 100, ``changesOmitted`` counts the rest. Long texts and large values are
+    described: a text is never cut, since half a secret isn't known for one.
     """
     found: dict[str, Any] = {}
     omitted = 0
-    for path, old, new in _differences(before or {}, after or {}, ""):
+    for path, old, new in _differences(_side(before), _side(after), ""):
         if len(found) == _MAX_CHANGES:
             omitted += 1
             continue
@@ -94,7 +95,7 @@ def changed_names(before: Any, after: Any) -> dict[str, list[str]]:
     Return the names that were added, removed and changed, and no value.
     """
     found: dict[str, list[str]] = {}
-    for name, old, new in _differences(before or {}, after or {}, ""):
+    for name, old, new in _differences(_side(before), _side(after), ""):
         found.setdefault("added" if old is _MISSING else "removed" if new is _MISSING else "changed", []).append(name)
     return found
 
@@ -116,6 +117,18 @@ def _names(value: Any, depth: int) -> Any:
     return plain.partition("=")[0] if type(plain) is str else plain
 
 
+def _snapshot_now(side: Any) -> Any:
+    value = side() if callable(side) else side
+    if hasattr(type(value), "__await__"):
+        getattr(value, "close", int)()  # or it would warn that nobody awaited it
+        raise TypeError("it is a coroutine, which nobody awaits here")
+    return snapshot_of(value)
+
+
+def _side(snapshot: Any) -> Any:
+    return {} if snapshot is None else snapshot
+
+
 def _copied(value: Any, depth: int, room: list[int]) -> Any:
     plain = unwrap(value)
     if type(plain) not in {dict, list}:
@@ -124,7 +137,8 @@ def _copied(value: Any, depth: int, room: list[int]) -> Any:
         return f"<{type(value).__name__} of {len(plain)}>"
     room[0] -= len(plain)
     if type(plain) is list:
-        return [_copied(item, depth + 1, room) for item in plain]
+        items = [_copied(item, depth + 1, room) for item in plain]
+        return tuple(sorted(items, key=repr)) if issubclass(type(value), AbstractSet) else items
     return {key_text(key): _copied(item, depth + 1, room) for key, item in plain.items()}
 
 
@@ -133,14 +147,33 @@ def _differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, Any, Any]
         for key in [*old, *(key for key in new if key not in old)]:
             yield from _differences(old.get(key, _MISSING), new.get(key, _MISSING), f"{path}.{key}" if path else key)
     elif type(old) is list and type(new) is list:
-        for index in range(max(len(old), len(new))):
-            yield from _differences(_at(old, index), _at(new, index), f"{path}[{index}]")
+        tail = _same_tail(old, new) if len(old) != len(new) else 0
+        for index in range(max(len(old), len(new)) - tail):
+            yield from _differences(_at(old, index, tail), _at(new, index, tail), f"{path}[{index}]")
+    elif type(old) is tuple and type(new) is tuple:
+        left, came = _not_in(old, new), _not_in(new, old)
+        if left or came:
+            yield path or "value", left or _MISSING, came or _MISSING
     elif not _same(old, new):
         yield path or "value", old, new
 
 
-def _at(items: list[Any], index: int) -> Any:
-    return items[index] if index < len(items) else _MISSING
+def _same_tail(old: list[Any], new: list[Any]) -> int:
+    """
+    Return how many items at the end of both are the same: what stands behind one that
+    was added or removed has another index, and hasn't changed.
+    """
+    pairs = zip(reversed(old), reversed(new), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: next(_differences(*pair, ""), None) is None, pairs))
+
+
+def _at(items: list[Any], index: int, tail: int) -> Any:
+    return items[index] if index < len(items) - tail else _MISSING
+
+
+def _not_in(some: tuple[Any, ...], others: tuple[Any, ...]) -> list[Any]:
+    known = {repr(item) for item in others}
+    return [item for item in some if repr(item) not in known]
 
 
 def _same(old: Any, new: Any) -> bool:
@@ -150,10 +183,10 @@ def _same(old: Any, new: Any) -> bool:
 def _short(value: Any, depth: int = 0) -> Any:
     if type(value) is str:
         return value if len(value) <= _MAX_CHARS else f"<text of {len(value)} characters>"
-    if type(value) not in {dict, list}:
+    if type(value) not in {dict, list, tuple}:
         return value
     if depth == 2 or len(value) > _MAX_INNER:  # noqa: PLR2004 -- what is large isn't a minimal difference
         return f"<{'object' if type(value) is dict else 'list'} of {len(value)}>"
-    if type(value) is list:
+    if type(value) is not dict:
         return [_short(item, depth + 1) for item in value]
     return {key: _short(item, depth + 1) for key, item in value.items()}

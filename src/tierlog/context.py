@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar, Token
 from functools import wraps
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+from tierlog.request_ids import request_id
 
 
 __all__ = [
@@ -45,7 +47,6 @@ IDS = ("project_id", "build_id", "user_id", "req_id")
 
 _FIELDS = (*IDS, "tier", "kind", "src")
 _MAX_CHARS = 8_192
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?\Z")
 _TRACE_ID = re.compile(r"[0-9a-f]{32}\Z")
 
 
@@ -363,19 +364,14 @@ def to_headers() -> dict[str, str]:
 def from_headers(headers: Mapping[str, str]) -> Token[Context]:
     """
     Bind the request id of an incoming request: ``X-Request-ID``, else the trace
-    id of ``traceparent``. Names are compared without regard to case.
+    id of ``traceparent``, if it is well-formed: at most 128 letters, digits and
+    ``._:/+=@-``, there once. Names are compared without regard to case.
 
     Returns:
         What :func:`unbind` takes to undo it.
     """
-    return bind(**dict(_ids_of(headers)))
-
-
-def _ids_of(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    given = {name.lower(): value.strip() for name, value in headers.items()}
-    request_id = given.get("x-request-id")
-    trace = _TRACEPARENT.match(given.get("traceparent", ""))
-    if request_id:
-        yield "req_id", request_id
-    elif trace and trace[1].strip("0"):
-        yield "req_id", trace[1]
+    values: dict[str, list[str]] = {}
+    for name, value in headers.items():
+        values.setdefault(name.lower(), []).append(value)
+    found = request_id(values.get("x-request-id", ()), values.get("traceparent", ()))
+    return bind(**({} if found is None else {"req_id": found}))

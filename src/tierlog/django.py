@@ -87,8 +87,7 @@ class TierlogMiddleware:
             ours.end(e)
             raise
         if self._is_over(request, ours, response):
-            await ours.resolve_async()
-            ours.end()
+            await ours.end_async()
         return response
 
     def _new(self, request: Any) -> Request | None:
@@ -117,6 +116,7 @@ class TierlogMiddleware:
         if not response.streaming:
             ours.complete()
             return True
+        ours.is_begun = hasattr(request, "scope")  # under ASGI, Django sends the headers before the first part is made
         stream = _AsyncStream if response.is_async else _Stream
         file = getattr(response, "file_to_stream", None)
         response.streaming_content = stream(response.streaming_content, ours)
@@ -140,8 +140,16 @@ class _Stream:
 
     def __next__(self) -> bytes:
         self._is_used = True
-        with self._ours.part():
-            return next(self._content)
+        try:
+            with self._ours.part():
+                data = next(self._content)
+        except StopIteration:
+            raise
+        except BaseException:  # after which Django closes nothing under ASGI
+            self.close()
+            raise
+        self._ours.is_begun = self._ours.is_begun or bool(data)
+        return data
 
     def close(self) -> None:
         """
@@ -151,6 +159,10 @@ class _Stream:
         """
         self._ours.close(is_whole=not self._is_used)
         self._ours.resolve()
+        self._ours.end()
+
+    def __del__(self) -> None:
+        self._ours.close(is_whole=False)  # which Django forgets where sending fails
         self._ours.end()
 
 
@@ -167,8 +179,12 @@ class _AsyncStream:
         return self
 
     async def __anext__(self) -> bytes:
-        with self._ours.part():
-            return await anext(self._content)
+        try:
+            with self._ours.part():
+                return await anext(self._content)
+        except Exception:  # its end, too: Django closes nothing after what it didn't expect
+            await self._ours.end_async()
+            raise
 
     def close(self) -> None:
         """
@@ -176,6 +192,9 @@ class _AsyncStream:
         """
         self._ours.close(is_whole=False)
         self._ours.end()
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def _function(name: str) -> Callable[[Any], Any | Awaitable[Any]] | None:

@@ -17,6 +17,7 @@ from tierlog._fork import ForkSafeLock
 from tierlog.errors import ConfigError
 from tierlog.plain import text_of
 from tierlog.report import report
+from tierlog.steps import report_failure
 
 
 __all__ = ["DualWrite", "Missing", "Parity"]
@@ -188,7 +189,7 @@ class DualWrite(logging.Handler):
             try:
                 handler.flush()
             except Exception as e:  # noqa: BLE001 -- one side's failure isn't the other's
-                report(f"flush {side}", f"the {side} handler couldn't flush: {text_of(e)}")
+                report_failure(f"the flush of the {side} handler", e)
 
     def _find(self) -> None:
         found = {}
@@ -214,7 +215,7 @@ class DualWrite(logging.Handler):
         try:
             passed = handler.handle(record)
         except Exception as e:  # noqa: BLE001 -- one side's failure isn't the other's, nor the application's
-            report(f"dual write {side}", f"the {side} handler failed: {text_of(e)}")
+            report_failure(f"the {side} handler", e)
             return "failed"
         if failures.count != before:
             return "failed"

@@ -50,7 +50,7 @@ def _str(value: object) -> str:
     if issubclass(cls, int) and cls is not bool:
         return str(_int(value))
     if issubclass(cls, BaseException):
-        return f"{cls.__name__}: {value}"
+        return f"{cls.__name__}: {value}".removesuffix(": ")
     return str(value)
 
 

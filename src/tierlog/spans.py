@@ -10,7 +10,7 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, ClassVar, ParamSpec, Self, TypeVar, cast
 
-from tierlog.changes import difference, remember, without_sides
+from tierlog.changes import difference, names_only, remember, without_sides
 from tierlog.context import IDS, current, id_text
 from tierlog.errors import ConfigError
 from tierlog.events import log_event
@@ -89,7 +89,8 @@ class Run:
         """
         if self._is_over:
             return
-        self._progress = {name: value for name, value in (("done", done), ("total", total)) if value is not None} | data
+        said = names_only(data) if self._span.is_env else data
+        self._progress = {name: value for name, value in (("done", done), ("total", total)) if value is not None} | said
         self._is_pending = True
         now = time.monotonic_ns()
         is_complete = contained("progress", lambda: done is not None and total is not None and done >= total)
@@ -258,7 +259,7 @@ class Span:
         traceback: TracebackType | None = None,
     ) -> None:
         here = enclosing.get()  # tasks and threads may enter one and leave it in another order
-        entered = next((pair for pair in reversed(self._entered) if pair[0].here is here), self._entered[-1])
+        entered = next((pair for pair in reversed([*self._entered]) if pair[0].here is here), self._entered[-1])
         self._entered.remove(entered)
         run, step = entered
         step.__exit__()

@@ -10,11 +10,12 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from tierlog.context import Context, current, restore, unbind
+from tierlog.handler import all_handlers
 from tierlog.plain import free_name, text_of
 from tierlog.report import report
 
 
-__all__ = ["Enclosing", "Resumable", "Step", "contained", "enclosing", "milliseconds", "new_id", "with_own"]
+__all__ = ["Enclosing", "Resumable", "Step", "contained", "enclosing", "milliseconds", "new_id", "report_failure", "with_own"]
 
 _NS_PER_MS = 1_000_000
 
@@ -66,8 +67,18 @@ def contained(what: str, function: Callable[[], Any]) -> Any:
     try:
         return function()
     except Exception as e:  # noqa: BLE001 -- a log call never raises
-        report(what, f"{what} failed: {text_of(e)}")
+        report_failure(what, e)
         return None
+
+
+def report_failure(what: str, error: Exception) -> None:
+    """
+    Say on standard error that *what* failed, without secrets: a user's *error* may
+    have some.
+    """
+    handler = next(reversed(all_handlers), None)
+    said = type(error).__name__ if handler is None else handler.pipeline.redactor.text(text_of(error))
+    report(what, f"{what} failed: {said}")
 
 
 def with_own(own: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -105,6 +105,7 @@ class _Response:
         self._is_head = is_head
         self._length: int | None = None
         self._sent = 0
+        request.is_begun = False
 
     def start(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], Any]:
         """
@@ -126,9 +127,10 @@ class _Response:
 
     def sent(self, data: bytes) -> None:
         """
-        Count what was given to the server.
+        Count what was given to the server, which sends the headers with the first of it.
         """
         self._sent += len(data)
+        self.request.is_begun = self._sent > 0
 
     @property
     def is_whole(self) -> bool:

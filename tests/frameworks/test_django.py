@@ -67,6 +67,24 @@ async def async_stream(request):
     return StreamingHttpResponse(parts())
 
 
+def failing(request):
+    def parts():
+        if "later" in request.GET:
+            yield b"x"
+        raise LookupError("gone")
+
+    return StreamingHttpResponse(parts())
+
+
+async def async_failing(request):
+    async def parts():
+        if "later" in request.GET:
+            yield b"x"
+        raise LookupError("gone")
+
+    return StreamingHttpResponse(parts())
+
+
 async def slow(request):
     log.info("slow")
     await asyncio.sleep(60)
@@ -87,6 +105,8 @@ VIEWS = (
     path("async/broken", async_broken),
     path("stream", stream),
     path("async/stream", async_stream),
+    path("failing", failing),
+    path("async/failing", async_failing),
     path("slow", slow),
     path("file", file),
     path("who", who),
@@ -201,6 +221,66 @@ def test_stream(tierlog_events, is_async):
     assert ends(tierlog_events) == [("start", None), ("success", 200)]
     kept = [event for event in tierlog_events if event["src"] in {"app", "api"}]
     assert [(event["src"], event["reqId"]) for event in kept] == [("api", "r-1"), *[("app", "r-1")] * 3, ("api", "r-1")]
+
+
+class ClosedHandler(ASGIHandler):
+    """
+    One whose request's body can be closed, which Django forgets.
+    """
+
+    body = None
+
+    async def read_body(self, receive):
+        self.body = await super().read_body(receive)
+        return self.body
+
+
+class TestFailingStream:
+    @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
+    @pytest.mark.parametrize("path", ["/failing", "/async/failing", "/async/failing?later=1"])
+    def test_under_asgi(self, tierlog_events, path):
+        """
+        It is an error though Django closes nothing then; the status was sent before it
+        began.
+        """
+        handler, sent = ClosedHandler(), []
+
+        async def receive():
+            if handler.body is not None:
+                await asyncio.Event().wait()
+            return {"type": "http.request"}
+
+        async def send(message):
+            sent.append(message.get("status"))
+
+        name, _, query = path.partition("?")
+        with pytest.raises(LookupError):
+            scope = {"type": "http", "method": "GET", "path": name, "query_string": query.encode(), "headers": []}
+            asyncio.run(handler(scope, receive, send))
+        handler.body.close()
+
+        assert sent[0] == 200
+        assert ends(tierlog_events) == [("start", None), ("error", 200)]
+        assert tierlog_events.find(kind="action")[-1]["data"]["exc"]["type"] == "LookupError"
+
+    @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
+    @pytest.mark.parametrize(("path", "status"), [("/failing", 500), ("/failing?later=1", 200), ("/async/failing?later=1", 500)])
+    def test_under_wsgi(self, tierlog_events, path, status):
+        """
+        It is an error with the status that the client gets: the server's own until the
+        first byte, for which Django waits to the end of an asynchronous one.
+        """
+        environ = {
+            **RequestFactory()._base_environ(),
+            "PATH_INFO": path.partition("?")[0],
+            "QUERY_STRING": path.partition("?")[2],
+        }
+        body = WSGIHandler()(environ, lambda *_: None)
+        with pytest.raises(LookupError):
+            b"".join(body)
+        body.close()
+
+        assert ends(tierlog_events) == [("start", None), ("error", status)]
 
 
 def test_file(tierlog_events):

@@ -52,6 +52,8 @@ def _app():
     @app.teardown_request
     def last(error):
         log.info("teardown")
+        if flask.request.path == "/login" and "fail" in flask.request.args:
+            raise LookupError("gone")
 
     return app
 
@@ -114,6 +116,17 @@ def test_broken(tierlog_events, app, propagates):
     assert ends(tierlog_events) == [("start", None), ("error", 500)]
     end = tierlog_events.find(kind="action")[-1]
     assert (end["data"]["exc"]["type"], end["data"]["route"]) == ("LookupError", "/broken")
+
+
+def test_teardown_that_fails(tierlog_events, app):
+    """
+    What raises after the view, before a byte was sent, has the status that the server
+    answers with.
+    """
+    with pytest.raises(LookupError):
+        app.test_client().get("/login?fail", buffered=True)
+
+    assert ends(tierlog_events) == [("start", None), ("error", 500)]
 
 
 def test_not_found(tierlog_events, app):

@@ -7,7 +7,8 @@ The adapters of :mod:`tierlog.asgi`, :mod:`tierlog.wsgi`, :mod:`tierlog.django` 
 
 from __future__ import annotations
 
-from tierlog.requests._decide import outcome, request_id
+from tierlog.request_ids import request_id
+from tierlog.requests._decide import outcome
 from tierlog.requests._request import KEY, Part, Request, Requests, annotate, current_request
 
 

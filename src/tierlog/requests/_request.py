@@ -18,10 +18,9 @@ from tierlog.errors import ConfigError
 from tierlog.events import log_event
 from tierlog.exceptions import exception_data
 from tierlog.handler import all_handlers
-from tierlog.plain import text_of
-from tierlog.report import report
-from tierlog.requests._decide import SERVER_ERROR, outcome, request_id
-from tierlog.steps import Enclosing, Step, contained, enclosing, milliseconds, with_own
+from tierlog.request_ids import request_id
+from tierlog.requests._decide import SERVER_ERROR, outcome
+from tierlog.steps import Enclosing, Step, contained, enclosing, milliseconds, report_failure, with_own
 from tierlog.typing import Clock
 
 
@@ -129,6 +128,9 @@ class Request:
 
         status: The response's status.
 
+        is_begun: Whether something of the response is on its way, so that its status
+            is final. Until then, a server answers an exception with 500.
+
         error: What the framework turned into a response.
 
         is_disconnected: Whether the client has gone before the response was complete.
@@ -144,6 +146,7 @@ class Request:
         self.id = given_id
         self.route: str | None = None
         self.status: int | None = None
+        self.is_begun = True
         self.error: BaseException | None = None
         self.is_disconnected = False
         self.facts: dict[str, Any] = {}
@@ -195,20 +198,22 @@ class Request:
         """
         Ask the functions that the adapter was given.
         """
-        self.ask(self._requests.functions, self._source)
+        with self.step():
+            self.ask(self._requests.functions, self._source)
 
     async def resolve_async(self) -> None:
         """
         Likewise; they may be coroutines.
         """
         found = {}
-        for name, ask in self._unknown(self._requests.functions):
-            try:
-                value = ask(self._source)
-                found[name] = await value if isawaitable(value) else value
-            except Exception as e:  # noqa: BLE001 -- a user's
-                report(name, f"{name} failed: {text_of(e)}")
-        self._know(found)
+        with self.step():
+            for name, ask in self._unknown(self._requests.functions):
+                try:
+                    value = ask(self._source)
+                    found[name] = await value if isawaitable(value) else value
+                except Exception as e:  # noqa: BLE001 -- a user's
+                    report_failure(name, e)
+            self._know(found)
 
     def start(self) -> None:
         """
@@ -239,6 +244,16 @@ class Request:
             else:
                 self.is_disconnected = True
 
+    async def end_async(self, error: BaseException | None = None) -> None:
+        """
+        Ask once more, and write the end, even if the asking is cancelled.
+        """
+        try:
+            if error is None or isinstance(error, Exception):
+                await self.resolve_async()
+        finally:
+            self.end(error)
+
     @property
     def is_complete(self) -> bool:
         """
@@ -256,7 +271,10 @@ class Request:
         if self._is_over:
             return
         self._is_over = True
-        self._write_end(error if error is not None else self.error)
+        error = error if error is not None else self.error
+        if error is not None and not self.is_begun and not self.is_complete:
+            self.status = None
+        self._write_end(error)
         # Whoever keeps this context, such as a task that goes on, needn't keep the request.
         self._source = self.error = self.here.logged = None
 
@@ -291,6 +309,8 @@ class Request:
         return "background" if self.is_complete else "response"
 
     def _unknown(self, functions: Functions) -> list[tuple[str, IdOf]]:
+        if self._is_over:
+            return []
         context = current() if current_request() is self else self.context
         known = {name for name in functions if self._ids.get(name) or (self._is_started and getattr(context, name))}
         return [(name, function) for name, function in functions.items() if function is not None and name not in known]
