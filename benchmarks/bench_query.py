@@ -1,10 +1,10 @@
 """
-What a query costs, in CPU seconds of whole processes, against DuckDB, ripgrep and jq on the
-same files in the same run.
+What a query costs, in CPU seconds of whole processes, against DuckDB, ripgrep, jq and GNU
+sort on the same files in the same run, and on the same files packed.
 
 The corpus has ``BENCH_QUERY_MB`` (32) megabytes; what is aimed at is meant for 1 GB, where
-the start of an interpreter counts for little. Needs ``duckdb``; ripgrep and jq are shown
-where they are installed.
+the start of an interpreter counts for little. Needs ``duckdb``; ripgrep, jq and sort are
+shown where they are installed. ``tox -e bench-query`` runs it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from query_corpus import make
 MEGABYTES = float(os.environ.get("BENCH_QUERY_MB", "32"))
 ROUNDS = min(5, int(os.environ.get("BENCH_ROUNDS", "3")))
 CONTESTANTS = Path(__file__).with_name("query_contestants.py")
+OWN = ["tierlog", "tierlog-catalog"]
 ENGINES = ["duck-columns", "duck-lines"]
+OTHERS = ["rg", "jq", "sort"]
 AIMS = {  # of the faster of DuckDB's: by scan, with the catalog
     "Q1": (0.22, 0.09),
     "Q1b": (0.22, 0.09),
@@ -41,19 +43,36 @@ AIMS = {  # of the faster of DuckDB's: by scan, with the catalog
     "Q6": (0.5, 0.5),
 }
 AIMS_RG = {"Q1": (1.4, 0.6), "Q2": (1.4, 0.6), "Q5": (1.4, None), "Q3": (0.7, 0.7)}
+AIMS_SORT = (0.9, 0.9)
+AIMS_PACKED = {"gz": (0.45, 0.45), "zst": (0.4, 0.1)}  # Q1
 PRIVATE_MB = 150
 
 
 @pytest.fixture(name="corpus", scope="module")
 def _corpus(tmp_path_factory):
-    from tierlog.catalog import Catalog, rebuild, sqlite_url
-
     root = tmp_path_factory.mktemp("corpus")
     build = make(root, MEGABYTES)
+    _catalogued(root)
+    return root, build
+
+
+@pytest.fixture(name="packed", scope="module", params=list(AIMS_PACKED))
+def _packed(request, corpus, tmp_path_factory):
+    from tierlog.compaction import compact
+
+    root = tmp_path_factory.mktemp(request.param) / "logs"
+    shutil.copytree(corpus[0], root, ignore=shutil.ignore_patterns(".tierlog"))
+    compact(root, None, packing=request.param, older_than=0)
+    _catalogued(root)
+    return request.param, root, corpus[1]
+
+
+def _catalogued(root: Path) -> None:
+    from tierlog.catalog import Catalog, rebuild, sqlite_url
+
     catalog = Catalog(sqlite_url(root))
     rebuild(catalog, root, None)
     catalog.close()
-    return root, build
 
 
 _MEASURE = """
@@ -79,9 +98,8 @@ def _run(arguments: list[str]) -> tuple[float, float, float, str]:
 
 
 def _contestants(query: str, root: Path, build: str) -> dict[str, list[str]]:
-    own = ["tierlog", "tierlog-catalog", *ENGINES]
-    found = {name: [sys.executable, str(CONTESTANTS), name, query, str(root), build] for name in own}
-    for name in ("rg", "jq"):
+    found = {name: [sys.executable, str(CONTESTANTS), name, query, str(root), build] for name in [*OWN, *ENGINES]}
+    for name in OTHERS:
         arguments = command(name, query, root, build)
         if arguments and shutil.which(name):
             found[name] = arguments
@@ -93,25 +111,46 @@ def bench_query(query, corpus, verdicts):
     """
     Each contestant in turn, several times; medians.
     """
-    contestants = _contestants(query, *corpus)
+    cpu = _measured(f"{query} {QUERIES[query]}", _contestants(query, *corpus), verdicts)
+
+    best = min(cpu[name] for name in ENGINES)
+    for name, aim in zip(OWN, AIMS[query], strict=True):
+        verdicts.add(f"{query} {name}/duckdb", cpu[name] / best, aim)
+    for other, aims in (("rg", AIMS_RG.get(query, ())), ("sort", AIMS_SORT if query == "Q6" else ())):
+        for name, aim in zip(OWN, aims, strict=False):
+            if other in cpu and aim is not None:
+                verdicts.add(f"{query} {name}/{other}", cpu[name] / cpu[other], aim)
+
+
+def bench_packed(packed, verdicts):
+    """
+    The first query on the same segments packed.
+    """
+    packing, root, build = packed
+    contestants = {name: one for name, one in _contestants("Q1", root, build).items() if name not in OTHERS}
+    cpu = _measured(f"Q1 {packing}", contestants, verdicts)
+
+    best = min(cpu[name] for name in ENGINES)
+    for name, aim in zip(OWN, AIMS_PACKED[packing], strict=True):
+        verdicts.add(f"Q1 {packing} {name}/duckdb", cpu[name] / best, aim)
+
+
+def _measured(title: str, contestants: dict[str, list[str]], verdicts) -> dict[str, float]:
+    """
+    Return the CPU seconds of each contestant, medians of several runs in turn.
+    """
     runs: dict[str, list[tuple[float, float, float, str]]] = {name: [] for name in contestants}
     for _ in range(ROUNDS):
         for name, arguments in contestants.items():
             runs[name].append(_run(arguments))
 
     cpu = {name: statistics.median(one[0] for one in found) for name, found in runs.items()}
-    print(f"\n{query} {QUERIES[query]}, {MEGABYTES:g} MB")
+    print(f"\n{title}, {MEGABYTES:g} MB")
     for name, found in sorted(runs.items(), key=lambda item: cpu[item[0]]):
         wall, memory = statistics.median(one[1] for one in found), max(one[2] for one in found)
-        print(
-            f"  {name:16s} {cpu[name]:7.2f} CPU s {wall:7.2f} s {memory:6.0f} MB  {found[0][3].split()[-1:] if name not in {'rg', 'jq'} else ''}"
-        )
-    best = min(cpu[name] for name in ENGINES)
-    for name, aim in zip(["tierlog", "tierlog-catalog"], AIMS[query], strict=True):
-        verdicts.add(f"{query} {name}/duckdb", cpu[name] / best, aim)
-    for name, aim in zip(["tierlog", "tierlog-catalog"], AIMS_RG.get(query, ()), strict=False):
-        if "rg" in cpu and aim is not None:
-            verdicts.add(f"{query} {name}/rg", cpu[name] / cpu["rg"], aim)
-    memory = max(one[2] for name in ("tierlog", "tierlog-catalog") for one in runs[name])
-    verdicts.add(f"{query} tierlog, MB/{PRIVATE_MB}", memory / PRIVATE_MB, 1.0)
-    assert len({found[0][3] for name, found in runs.items() if name not in {"rg", "jq"}}) == 1
+        said = found[0][3].split()[-1:] if name not in OTHERS else ""
+        print(f"  {name:16s} {cpu[name]:7.2f} CPU s {wall:7.2f} s {memory:6.0f} MB  {said}")
+    memory = max(one[2] for name in OWN for one in runs[name])
+    verdicts.add(f"{title[:8]} tierlog, MB/{PRIVATE_MB}", memory / PRIVATE_MB, 1.0)
+    assert len({found[0][3] for name, found in runs.items() if name not in OTHERS}) == 1
+    return cpu

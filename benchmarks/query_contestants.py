@@ -53,7 +53,7 @@ def duckdb(query: str, root: Path, build: str, *, by_columns: bool) -> int:
     """
     import duckdb
 
-    files = f"'{root}/*/**/*.ndjson'"
+    files = f"'{root}/*/**/*.ndjson*'"
     kinds = ", ".join(f"{name}: '{kind}'" for name, kind in _COLUMNS.items())
     columns = f"read_ndjson({files}, columns={{{kinds}}})"
     lines = (
@@ -123,6 +123,9 @@ def command(name: str, query: str, root: Path, build: str) -> list[str] | None:
             "Q5b": COMMON_TEXT,
         }.get(query)
         return pattern and ["rg", "--no-filename", "--no-line-number", "--no-ignore", "-e", pattern, str(root)]
+    if name == "sort":
+        every = f"find {root} -name '*.ndjson' -print0 | xargs -0 cat | LC_ALL=C sort -S 1G"
+        return ["sh", "-c", every] if query == "Q6" else None
     condition = {
         "Q1": f'.projectId == "{RARE}" and .lvl == "error"',
         "Q2": f'.buildId == "{build}" and .tier == "build"',

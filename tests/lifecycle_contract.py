@@ -255,6 +255,49 @@ class MirrorContract:
         assert told_keys(roots[0]) + told_keys(roots[3]) == expected
         assert sum(worker.stats()["failures"] for worker in workers) == 0
 
+    def test_each_table_has_its_own_log(self, engine, tmp_path):
+        """
+        Of two tables that are mirrored to two logs, each log has its own, whoever looks first.
+        """
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE previews AS SELECT * FROM project_build_metrics")
+        first = mirror(Metrics, engine=engine, handler=handler_on(tmp_path / "builds"))
+        second = mirror("previews", engine=engine, handler=handler_on(tmp_path / "previews"))
+        with engine.begin() as connection:
+            for table, number in (("project_build_metrics", 1), ("previews", 2)):
+                columns = f"{number}, '{build_id(number)}', '{ULID}', 'failed', '2026-11-22'"
+                connection.exec_driver_sql(
+                    f"INSERT INTO {table} (id, build_id, project_id, status, created_at) VALUES ({columns})"
+                )
+
+        for one in (second, first):
+            one.close()
+
+        assert told_keys(tmp_path / "builds") == {f"{FIRST}:failed:-": 1}
+        assert told_keys(tmp_path / "previews") == {f"{build_id(2)}:failed:-": 1}
+
+    def test_a_look_that_takes_long_holds_nobody_up(self, mirrored):
+        """
+        While another thread looks, who waits for a database that doesn't answer, one gives
+        up in time.
+        """
+        taken, over = threading.Event(), threading.Event()
+
+        def look():
+            with mirrored.fork_lock():
+                taken.set()
+                over.wait()
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        taken.wait()
+        is_done = mirrored.flush(0.1)
+        over.set()
+        thread.join()
+
+        assert not is_done
+        assert mirrored.flush()
+
     def test_a_host_that_is_gone_is_given_up(self, url, engine, tmp_path):
         """
         What a host had claimed that never comes back, another one tells after the lease.

@@ -13,6 +13,7 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -289,6 +290,15 @@ class TestConsole:
 
         assert (result.returncode, lines(sink.events)) == (0, ["1", "2", "3"])
 
+    def test_that_was_closed_before(self, sink, tmp_path):
+        """
+        A console that can't even be asked to show what it has yet to show is none.
+        """
+        with (tmp_path / "console").open("w") as closed:
+            pass
+
+        assert (sh("echo hello", console=(closed, None)).returncode, lines(sink.events)) == (0, ["hello"])
+
 
 class TestEnd:
     @pytest.mark.parametrize(
@@ -413,14 +423,25 @@ class TestCommandsThatCannotBe:
             pytest.param(["echo"], {"timeout": "soon"}, id="timeout"),
             pytest.param(["echo"], {"console": "stdout"}, id="console"),
             pytest.param(["echo"], {"tier": "builds"}, id="tier"),
+            pytest.param(["echo", 1], {}, id="number"),
+            pytest.param(["echo", "\ud800"], {}, id="surrogate"),
+            pytest.param(["echo"], {"cwd": "a\0b"}, id="folder"),
+            pytest.param(["echo"], {"env": {"KEY": 1}}, id="variable"),
+            pytest.param(["echo"], {"env": {"KEY": "hunter2\0"}}, id="variable with NUL"),
+            pytest.param(["echo"], {"env": {"A=B": ""}}, id="name of a variable"),
+            pytest.param(["echo"], {"env": ["KEY=1"]}, id="variables"),
+            pytest.param(["echo"], {"stdin": "yes"}, id="stdin"),
+            pytest.param(["echo"], {"merge_output_file": 7}, id="output file"),
         ],
     )
     def test_wrong_use(self, sink, command, options):
         """
-        What can't work is an error before anything is started.
+        What can't work is one error before anything is started, and shows no value.
         """
-        with pytest.raises(ConfigError):
+        with pytest.raises(ConfigError) as caught:
             capture.run(command, build_id=ULID, **options)
+
+        assert "hunter2" not in str(caught.value)
 
         assert sink.events == []
 
@@ -455,6 +476,14 @@ class TestSecrets:
         )
 
         assert lines(sink.events) == ["key [REDACTED:github-token]", "[REDACTED:github-token]"]
+
+    def test_between_nuls(self, sink):
+        """
+        A secret in UTF-16, as some programs print it, is hidden.
+        """
+        python(f"import os; os.write(1, 'key {SECRET}\\n'.encode('utf-16-le'))")
+
+        assert lines(sink.events) == ["key [REDACTED:github-token]"]
 
     def test_where_a_long_line_was_cut(self, sink):
         """
@@ -655,6 +684,15 @@ class TestOutputFile:
         ]
         assert result.merged == 2
         assert not os.path.exists(lines(sink.events)[0])
+
+    def test_without_a_place_for_it(self, sink, tmp_path, monkeypatch):
+        """
+        Where no temporary file can be made, the command is run all the same.
+        """
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+
+        assert sh("echo hello", src="wrangler").merged == 0
+        assert lines(sink.events) == ["hello"]
 
     def test_of_ones_own(self, sink, tmp_path):
         """

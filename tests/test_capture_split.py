@@ -28,17 +28,18 @@ def split(*chunks):
         pytest.param(b"a\nb", ["a", "b"], id="no final newline"),
         pytest.param(b"", [], id="nothing"),
         pytest.param(b"\n\n", ["", ""], id="empty lines"),
+        pytest.param(b"a\n\x1b[0m\x1b[?25h", ["a"], id="nothing that is seen at the end"),
         pytest.param(b"a\r\nb\r\r\n", ["a", "b"], id="carriage returns before newlines"),
         pytest.param(
             "a\u2028b\x0b\x0c\x1c\x85c\n".encode(), ["a\u2028b\x0b\x0c\x1c\x85c"], id="what Python calls a line end, too"
         ),
         pytest.param(b"a\xff\xfeb\xe2\x82\n", ["a\ufffd\ufffdb\ufffd"], id="no UTF-8"),
-        pytest.param(b"a\x00b\n", ["a\x00b"], id="NUL"),
+        pytest.param("a\nb".encode("utf-16-le"), ["a", "b"], id="UTF-16, whose NULs would hide a secret from being found"),
     ],
 )
 def test_lines(given, lines):
     """
-    A line ends with a newline and with nothing else, and keeps what is in it.
+    A line ends with a newline and with nothing else, and keeps what is seen of it.
     """
     assert split(given) == (lines, [])
 

@@ -8,8 +8,11 @@ import json
 import os
 import pty
 import re
+import select
 import subprocess
 import sys
+import time
+from contextlib import contextmanager, redirect_stderr
 from datetime import timedelta, timezone
 
 import orjson
@@ -20,9 +23,10 @@ pytest.importorskip("click")
 pytest.importorskip("rich")
 
 from conftest import OTHER_ULID, ULID
-from queried import HOUR, NOW, everything, files, lines_of, some, write
+from queried import DAY, HOUR, NOW, everything, files, lines_of, some, write
 from tierlog.cli._app import run
 from tierlog.cli._event_view import BuildView, EventView
+from tierlog.cli._waiting import waiting
 from tierlog.exceptions import exception_data
 
 
@@ -73,6 +77,27 @@ def _root(tmp_path_factory):
     root = tmp_path_factory.mktemp("search") / "logs"
     write(root, some(200))
     return root
+
+
+@contextmanager
+def error_terminal():
+    """
+    Make standard error a terminal, and return what reads it.
+    """
+    reader, writer = pty.openpty()
+    with os.fdopen(reader, "rb", 0) as shown, os.fdopen(writer, "w", encoding="utf-8") as stream, redirect_stderr(stream):
+        yield shown
+
+
+def read_until(shown, end):
+    """
+    Return what a terminal got, until *end* is in it.
+    """
+    got = b""
+    while end not in got:
+        assert select.select([shown], [], [], 10)[0], got
+        got += shown.read(4_096)
+    return got
 
 
 @pytest.fixture(name="printed")
@@ -162,25 +187,94 @@ def test_times_without_a_zone_are_those_that_are_shown(root):
     assert local.stdout == utc.stdout == lines_of([one for one in everything(root) if one["ts"] >= NOW + 60_000])
 
 
+@pytest.mark.parametrize("given", ["today", "00:00", "00:00:00", "-20d"])
+def test_times_near_now(tmp_path, printed, given):
+    """
+    Times may be said as of today, and how long ago with the sign of journalctl.
+    """
+    now = time.time_ns() // 10**6
+    write(tmp_path, [(now - 40 * DAY, "system", "info", {}, "old", {}), (now + DAY, "system", "info", {}, "new", {})])
+
+    exit_code, output, errors = printed("search", "--root", tmp_path, "--since", given)
+
+    assert (exit_code, errors) == (0, "")
+    assert [json.loads(line)["msg"] for line in output.splitlines()] == ["new"]
+
+
 # -- what goes wrong ---------------------------------------------------------------
 
 
 def test_nothing_found(root, printed):
     """
-    What finds nothing ends with 1, and says nothing.
+    What finds nothing ends with 1, and says nothing to a script.
     """
     assert printed("search", "--root", root, "there is no such text") == (1, b"", "")
+
+
+@pytest.mark.parametrize("command", [["search", "there is no such text"], ["build", "x"], ["timeline", "x"]])
+def test_nothing_found_is_said_to_a_person(root, command):
+    """
+    Where standard error is a terminal, one line says that nothing was found.
+    """
+    with error_terminal() as shown:
+        exit_code = run([*command, "--root", str(root)])
+
+        assert exit_code == 1
+        assert read_until(shown, b"\n") == b"tierlog: nothing found\r\n"
+
+
+def test_root_with_nothing_in_it(tmp_path, printed):
+    """
+    That there's nothing to search at all is said to a script, too: the root may be the
+    wrong one.
+    """
+    exit_code, output, errors = printed("search", "--root", tmp_path)
+
+    assert (exit_code, output) == (1, b"")
+    assert errors == "tierlog: there are no segments at all; see that --root or --store is right\n"
+
+
+def test_long_waiting_is_shown_until_there_is_something_to_see(monkeypatch):
+    """
+    What takes long shows that it goes on, where standard error is a terminal, and is
+    gone again before anything else is written.
+    """
+    monkeypatch.setenv("TERM", "xterm")
+
+    with error_terminal() as shown, waiting("searching", patience=0.0) as stop_waiting:
+        read_until(shown, "searching …".encode())
+        stop_waiting()
+        sys.stderr.write("found")
+        sys.stderr.flush()
+
+        assert read_until(shown, b"found").endswith(b"\x1b[1A\x1b[2Kfound")
+
+
+def test_short_waiting_shows_nothing():
+    """
+    What is there soon is all that is shown.
+    """
+    with error_terminal() as shown:
+        with waiting("searching", patience=60.0):
+            sys.stderr.write("found")
+            sys.stderr.flush()
+
+        assert read_until(shown, b"found") == b"found"
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        pytest.param(["--tex"], "no such option '--tex', did you mean one of: ", id="option"),
         pytest.param(["--tier", "bild"], "--tier: there's no 'bild'; did you mean 'build'?", id="tier"),
         pytest.param(["--level", "loud"], "--level: there's no 'loud'", id="level"),
-        pytest.param(["--since", "yesterday"], "--since: 'yesterday' isn't a time", id="since"),
+        pytest.param(["--since", "tomorrow"], "--since: 'tomorrow' isn't a time", id="since"),
         pytest.param(["-E", "("], "TEXT: '(' ", id="pattern"),
         pytest.param(["--cursor", "x"], "--cursor: isn't one that a search has given", id="cursor"),
         pytest.param(["--where", "=3"], "--where: '=3' isn't a condition", id="where"),
+        pytest.param(["--where", "n=>3"], "--where: 'n=>3': there's no =>, only = != < <= > >= ~", id="where-operator"),
+        pytest.param(["--store", "r2://x"], "--store: 'x' isn't a bucket's name", id="bucket-of-a-url"),
+        pytest.param(["--bucket", "x"], "--bucket: 'x' isn't a bucket's name", id="bucket"),
         pytest.param(["--where", "n=3", "--where", "n=4"], "--where: 'n' is asked for twice", id="where-twice"),
         pytest.param(["--root", "nowhere"], "--root: there's no folder 'nowhere'", id="root"),
         pytest.param(["--store", "ftp://x/y"], "--store: no store has the scheme 'ftp'", id="store"),
@@ -249,6 +343,29 @@ def test_reader_that_goes_away(tmp_path):
     assert (process.returncode, errors) == (141, b"")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_closed_output_is_no_fault(root, closed):
+    """
+    Without standard output, or standard error, the exit code still tells what was found.
+    """
+    command = f"{sys.executable} -m tierlog.cli search --root {root} --level error {closed}"
+
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=False, timeout=60, env=environment())
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_full_disk_is_told_in_one_line(root):
+    """
+    What can't be written is told without the number of the error.
+    """
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-m", "tierlog.cli", "search", "--root", root]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60, env=environment())
+
+    assert (done.returncode, done.stderr) == (1, b"tierlog: No space left on device\n")
+
+
 def test_searching_needs_no_more_than_reading(root):
     """
     The command makes no Redactor, and imports neither boto3 nor rich: it is to start
@@ -282,7 +399,7 @@ def test_a_log_cannot_speak_to_the_terminal(tmp_path):
 
     own = re.sub(r"\x1b\[(?:0|1|2|32|1;31)m", "", shown)
     assert [character for character in own if not character.isprintable() and character != "\n"] == []
-    assert r"\x1b]0;pwned\x07\x1b[2J\x1b[31mred \u202egnp.exe\u202c \x9b5m \r\x08\u200b\u2028 end" in own
+    assert r"\x1b]0;pwned\x07\x1b[2Jred \u202egnp.exe\u202c \x9b5m \r\x08\u200b\u2028 end" in own
 
 
 def test_json_on_a_terminal_is_inert_and_says_the_same(tmp_path):
@@ -384,6 +501,29 @@ def test_exceptions_are_tracebacks():
     assert "ValueError: invalid literal for int() with base 10: 'x'" in text
     assert "The above exception was the direct cause of the following exception:" in text
     assert text[-2:] == ["LookupError: no order", "of that number"]
+
+
+def test_colours_of_a_tool_are_left_out():
+    """
+    A message that its tool coloured is read as plain text.
+    """
+    coloured = event("\x1b[31m✘ \x1b[41;97mERROR\x1b[0m \x1b[1mno such module\x1b[0m")
+
+    *_, line = EventView(zone=timezone.utc).lines(coloured)
+
+    assert line.endswith("app            ✘ ERROR no such module")
+
+
+@pytest.mark.parametrize(("is_full", "length"), [(False, 2_028), (True, 200_000)])
+def test_a_very_long_line_is_cut(is_full, length):
+    """
+    One line doesn't fill the screen a hundred times, unless --full asks for it.
+    """
+    *_, head, second = EventView(zone=timezone.utc, is_full=is_full).lines(event(f"first\n{'x' * 200_000}"))
+
+    assert head.split(" kind=")[0].endswith("first")
+    assert len(second.strip()) == length
+    assert second.endswith("x") is is_full
 
 
 def test_an_id_is_whole_on_demand():

@@ -52,6 +52,32 @@ def test_a_pipe_gets_json(root):
     assert json.loads(result.stdout) == {"ts": "2026-09-21T14:13:20+00:00", "seq": 60, "data": {"ms": 3, "odd": "a,b"}}
 
 
+def test_numbers_are_numbers_of_any_size(root):
+    """
+    What is a number in DuckDB is one in JSON, too, however large, and the key of a map
+    is a text.
+    """
+    query = "SELECT 1::HUGEINT << 100 AS huge, 1.50 AS exact, [1::HUGEINT << 90] AS list, map{1.5: 'x'} AS map, sum(seq) AS sum"
+
+    result = call(f"{query} FROM events", "--root", root)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout) == {"huge": 2**100, "exact": 1.5, "list": [2**90], "map": {"1.5": "x"}, "sum": 1830}
+
+
+def test_a_wide_table_is_one_record_below_the_other(root):
+    """
+    Where the columns don't fit beside each other, each row is a list of them.
+    """
+    result = call("SELECT * FROM events ORDER BY seq DESC LIMIT 2", "--root", root, "--table")
+
+    lines = result.stdout.splitlines()
+    assert lines[0] == "-- 1"
+    assert lines[15] == "-- 2"
+    assert "seq         60" in lines
+    assert 'data        {"ms":3,"odd":"a,b"}' in lines
+
+
 def test_csv(root):
     """
     --csv gives the names first, and quotes what must be.
@@ -86,6 +112,17 @@ def test_questions_have_options(root):
     assert percentile == {"tier": "system", "count": 1, "p50": 3.0, "p95": 3.0, "p99": 3.0}
 
 
+@pytest.mark.parametrize("end", ["", ";", " ; -- the end; really", ";; /* so */", " -- so"])
+def test_a_question_may_end_as_statements_do(root, end):
+    """
+    Semicolons and comments behind a question are none of it.
+    """
+    result = call(f"SELECT 'é;--' AS text, count(*) AS count FROM events{end}", "--root", root)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout) == {"text": "é;--", "count": 61}
+
+
 def test_a_question_from_standard_input(root):
     """
     '-' is what stands on standard input.
@@ -114,6 +151,7 @@ def test_clickhouse_is_printed(root):
         ([], "one question at a time"),
         (["SELECT 1", "--rate", "hour"], "one question at a time"),
         (["SELECT nope FROM events"], "QUERY: "),
+        (["SELECT * FROM nope"], "QUERY: Catalog Error: Table with name nope does not exist! the one relation is events"),
         (["--count-by", "nope"], "--count-by: "),
         (["--rate", "hour", "--by", "nope"], "--by: "),
         (["--rate", "week"], "--rate: "),
@@ -160,9 +198,22 @@ def test_what_cannot_be_read_is_told(tmp_path):
     ]
 
 
-def test_it_can_be_stopped(root, tmp_path):
+def test_nothing_to_ask(tmp_path):
     """
-    Ctrl-C ends a question that would take for ever, and nothing is left of it.
+    That there are no segments at all is told beside the answer: the root may be the wrong
+    one.
+    """
+    result = call("SELECT count(*) AS count FROM events", "--root", tmp_path)
+
+    assert (result.exit_code, result.stdout) == (0, '{"count":0}\n')
+    assert result.stderr == "tierlog: there are no segments at all; see that --root or --store is right\n"
+
+
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "kill"])
+def test_it_can_be_stopped(root, tmp_path, way):
+    """
+    Ctrl-C ends a question that would take for ever, and so does a plain kill; nothing is
+    left of it.
     """
     query = "SELECT sum(a.range * b.range) FROM range(10000000) AS a, range(10000000) AS b"
     command = [sys.executable, "-m", "tierlog.cli", "sql", "--root", str(root), query]
@@ -173,7 +224,7 @@ def test_it_can_be_stopped(root, tmp_path):
         while not list(tmp_path.iterdir()) and time.monotonic() < end:
             time.sleep(0.02)
 
-        process.send_signal(signal.SIGINT)
+        process.send_signal(way)
         out, err = process.communicate(timeout=60)
 
     assert (process.returncode, out, err.split()) == (130, b"", [b"tierlog:", b"stopped"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -34,6 +35,7 @@ from tierlog.doctor import (
     surroundings_findings,
     wiring_findings,
 )
+from tierlog.errors import ConfigError
 from tierlog.filter import ContextFilter
 from tierlog.shipping import Destination, Trouble, note_destination, note_trouble
 from tierlog.stores import Stored
@@ -169,6 +171,25 @@ WRONG = [
         "sink.writer",
         id="in-a-tee",
     ),
+    pytest.param(config(root={"handlers": ["tiers"]}), ("level", "warning"), "the root stays at WARNING", id="no-level"),
+    pytest.param(
+        config(handlers={"out": {"class": "logging.StreamHandlr"}}),
+        ("logging", "error"),
+        "handlers.out.class: 'logging.StreamHandlr' can't be imported",
+        id="handler-that-is-not-there",
+    ),
+    pytest.param(
+        config(filters={"context": {"()": "shop.Nothing"}}),
+        ("logging", "error"),
+        "filters.context.(): 'shop.Nothing' can't be imported",
+        id="filter-that-is-not-there",
+    ),
+    pytest.param(
+        config(handlers={"out": {"class": "logging.FileHandler", "filename": "/nowhere/shop.log"}}),
+        ("logging", "error"),
+        "handlers.out.filename: there's no folder '/nowhere'",
+        id="no-folder",
+    ),
     pytest.param(config(handler={"default_tier": "sistem"}), ("handler", "error"), "default_tier", id="tier"),
     pytest.param(config(handler={"redact": {"pii": ["shoe"]}}), ("handler", "error"), "shoe", id="redact-options"),
 ]
@@ -214,6 +235,12 @@ RIGHT = [
         id="filter-itself",
     ),
     pytest.param(config(level="DEBUG"), id="debug-without-boto3"),
+    pytest.param(
+        config(sink={"type": "r2", "bucket": "my-logs"}, root={"handlers": ["tiers"]}, loggers={"shop": {"level": "INFO"}}),
+        id="level-of-the-own-loggers-alone",
+    ),
+    pytest.param(config(handlers={"out": {"class": "ext://shop.LATER"}}), id="handler-looked-up-later"),
+    pytest.param({"version": 1, "incremental": True, "handlers": {"tiers": {"level": "DEBUG"}}}, id="incremental"),
     pytest.param(config(loggers={"app": {"handlers": ["tiers"], "propagate": False}}), id="not-doubled"),
     pytest.param(config(handler={"redact": {"pii": ["email"]}, "instance_name": "ext://shop.NAME"}), id="looked-up-later"),
     pytest.param(config(handler={"sink": {"()": "tierlog.sinks.MemorySink"}}), id="sink-by-its-factory"),
@@ -226,6 +253,31 @@ def test_what_is_right_is_left_alone(given):
     What works has no error and no warning.
     """
     assert severities(judged(given)) == set()
+
+
+@pytest.mark.parametrize(
+    ("handler", "said"),
+    [({"level": "LOUD"}, "handlers.out.level: there's no level 'LOUD'"), ({"stream": None}, "handlers.out.class: is missing")],
+)
+def test_handler_that_dict_config_refuses(handler, said):
+    """
+    A handler of any class with a level that there isn't, or without a class, is told.
+    """
+    given = {"class": "logging.StreamHandler", **handler} if "level" in handler else handler
+
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        setup_of(config(handlers={"out": given}))
+
+
+def test_module_that_needs_the_service_is_left_alone(tmp_path, monkeypatch):
+    """
+    A handler whose module wants what only the service has, such as Django's registry of
+    apps, is taken for one that can be imported there.
+    """
+    (tmp_path / "needs_the_service.py").write_text("raise RuntimeError('apps are not loaded')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert severities(judged(config(handlers={"out": {"class": "needs_the_service.Handler"}}))) == set()
 
 
 def test_a_secret_is_not_told():
@@ -345,6 +397,18 @@ def test_segments_of_the_dead_and_of_the_living(tmp_path):
 
     assert (living, dead) == (0, 1)
     assert sorted(str(path) for path in tmp_path.rglob("*")) == before
+
+
+def test_folder_in_the_root_that_cannot_be_written(tmp_path):
+    """
+    A root whose folders another user has made is told, though it can itself be written.
+    """
+    write(tmp_path, [])
+    (tmp_path / "builds").symlink_to("/proc")
+
+    said = [one.what for one in root_findings(looked_at(tmp_path)) if one.severity == "error"]
+
+    assert said == [f"{tmp_path} can't be written: {tmp_path}/builds: No such file or directory"]
 
 
 @pytest.mark.parametrize("name", ["file/logs", "/proc/logs"])
@@ -640,6 +704,9 @@ def test_for_a_person(folder, capsys):
     ("options", "said"),
     [
         pytest.param(["--config", "nothing.json"], "'nothing.json' can't be read", id="no-file"),
+        pytest.param(["--config", "pyproject.toml"], "has neither handlers nor [tool.tierlog]", id="none-in-pyproject"),
+        pytest.param(["--config", "shop/log.py"], "name the module: shop.log:LOGGING", id="a-file-of-python"),
+        pytest.param(["--config", "leaves:LOG"], "'leaves:LOG' can't be imported (SystemExit: 3)", id="module-that-exits"),
         pytest.param(["--config", "no_module:LOG"], "'no_module:LOG' can't be imported", id="no-module"),
         pytest.param(["--config", "json:LOG"], "'json' has no 'LOG'", id="no-name"),
         pytest.param(["--config", "json"], "say which, as json:NAME", id="no-usual-name"),
@@ -650,6 +717,9 @@ def test_configuration_that_cannot_be_read(folder, capsys, options, said):
     """
     A configuration that can't be read is one line, and ends with 2.
     """
+    Path("pyproject.toml").write_text('[tool.other]\nroot = "logs"\n')
+    Path("leaves.py").write_text("raise SystemExit(3)\n")
+
     exit_code = run(["doctor", *options])
 
     errors = capsys.readouterr().err

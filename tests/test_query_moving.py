@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,20 @@ class TestStores:
         assert found == events
         assert not [key for key, _ in store.read if key.startswith(("system/", "projects/", "lifecycle/"))]
 
+    def test_a_build_that_goes_on_after_it_was_packed(self, root):
+        """
+        Two objects of a build that differ in how they are packed are two parts of its log.
+        """
+        store = MemoryStore()
+        write(root, [(NOW, "build", "info", {"build_id": ULID}, "first", {})])
+        ship(root, store, packing="zst")
+        write(root, [(NOW + 1, "build", "info", {"build_id": ULID}, "second", {})], name="api")
+        ship(root, store)
+
+        assert [one.key for one in store.list()] == [f"builds/{ULID}.ndjson", f"builds/{ULID}.ndjson.zst"]
+        assert [event["msg"] for event in open_store(store).build(ULID)] == ["first", "second"]
+        assert open_store(store).count("tier") == {("build",): 2}
+
     def test_paths_prune(self, root):
         """
         Of a store, only what may be asked for is listed and read.
@@ -199,6 +214,29 @@ class TestStores:
 
         assert [event["seq"] for event in found] == [7_000]
         assert sum(size for _, size in store.read) < shipped[0].stored_bytes / 20
+
+    @pytest.mark.parametrize("packing", [None, "zst"])
+    def test_blocks_are_fetched_ahead(self, root, packing):
+        """
+        While one block of an object is waited for, the next ones are on their way, and come in order.
+        """
+        write(root, [(NOW + n, "system", "info", {}, f"{n:x}" * 150, {}) for n in range(9_000)], max_bytes=20_000_000)
+        events, together = everything(root), threading.Barrier(2)
+        reads = []
+
+        def meet(method, _key):
+            if method == "get":
+                reads.append(method)
+                if 1 < len(reads) < 6:  # the first is alone
+                    together.wait(10)
+
+        store = Recording(meet)
+        ship(root, store, packing=packing)
+        catalogued(root, store)
+        reads.clear()
+
+        assert list(open_store([root, store]).search()) == events
+        assert len(reads) > 5
 
     def test_a_store_that_does_not_answer(self, root):
         """

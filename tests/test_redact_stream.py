@@ -663,6 +663,34 @@ class TestManyLines:
 
         assert lines == ["curl https://host.example/token \\", "  --user [REDACTED:curl-user]"]
 
+    def test_a_secret_below_a_name_that_came_before(self):
+        """
+        It is hidden, too, though its name was returned already, and each is counted once.
+        """
+        redactor = Redactor()
+        stream = StreamRedactor(redactor)
+        lines = [f"token={TOKEN}", "curl https://host.example/token \\", "  --user c28wlsosanujy2z:qgsnai0xokrw4j1", "done", "ok"]
+
+        found = [out for line in lines for out in stream.feed_lines([line])]
+
+        assert found == [
+            "token=[REDACTED:github-token]",
+            "curl https://host.example/token \\",
+            "  --user [REDACTED:curl-user]",
+            "done",
+            "ok",
+        ]
+        assert redactor.counts() == {"github-token": 1, "curl-user": 1}
+
+    def test_a_line_is_not_altered_for_what_is_around_it(self):
+        """
+        Real output, among lines with secrets, is what it is alone.
+        """
+        clean = ["Step 3/9 : RUN make", "-u root:wheel", "sha256:9f86d081884c7d65", "user 17 has 3 tokens", "key: value"]
+        lines = [one for line in clean for one in (f"password = {TOKEN}", line, f"Authorization: Bearer {TOKEN}")]
+
+        assert [line for line in StreamRedactor().feed_lines(lines) if "REDACTED" not in line] == clean
+
     def test_long_lines_are_looked_at_alone(self):
         """
         Lines that are longer together than any text that is looked at stay whole.

@@ -21,7 +21,7 @@ OWN_OPTIONS = ("level", "fast", "sink", "type")
 """Options that are nobody else's; the rest are the segments' own."""
 
 _PREFIX = "TIERLOG_"
-_NOT_SETTINGS = frozenset(["project_id", "build_id", "user_id", "req_id"])  # ids of tierlog.context.to_env
+_NOT_SETTINGS = frozenset(["project_id", "build_id", "user_id", "req_id", "jwt_secret"])  # context.to_env's, and tierlog serve's
 _BOOLEANS = frozenset(["exc_locals", "process_events", "fast"])
 
 

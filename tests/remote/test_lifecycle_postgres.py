@@ -18,7 +18,7 @@ from children import until
 from lifecycle_contract import FIRST, BuildsContract, MirrorContract, handler_on, killed
 from lifecycle_model import Metrics, engine_to, row, told_keys
 from servers.postgres import Postgres
-from tierlog.errors import ConfigError
+from tierlog.errors import ConfigError, QueryError
 from tierlog.handler import TierHandler
 from tierlog.lifecycle import DatabaseError, builds, mirror
 from tierlog.query import open_store
@@ -133,6 +133,62 @@ def test_another_user_needs_no_rights(url, engine, tmp_path):
     with pytest.raises(ConfigError, match=r"permission denied .* let a user who may run the statements"):
         mirror(Metrics, engine=other)
     other.dispose()
+
+
+@pytest.fixture(name="typed")
+def _typed(engine):
+    """
+    A table whose ids are UUIDs and numbers, and whose status is an enumeration.
+    """
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA app")
+        connection.exec_driver_sql("CREATE TYPE app.build_status AS ENUM ('failed', 'deployed')")
+        connection.exec_driver_sql(
+            "CREATE TABLE app.builds (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), build_id uuid, project_id int,"
+            " status app.build_status, attempt_number int, created_at timestamptz DEFAULT now())"
+        )
+    return "app.builds"
+
+
+def test_columns_that_are_no_texts(engine, typed):
+    """
+    Builds are found by ids that are UUIDs or numbers and by words of an enumeration, page
+    by page; what a column can't have, none has.
+    """
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO {typed} (build_id, project_id, status) SELECT gen_random_uuid(), 7, 'failed' FROM generate_series(1, 5)"
+        )
+    found = builds(engine, table=typed, status="failed", project_id="7", limit=3)
+    more = builds(engine, table=typed, status=["failed", "deployed"], before=found[-1])
+
+    assert len({build.id for build in found + more}) == 5
+    assert builds(engine, table=typed, build_id=found[0].build_id) == found[:1]
+    for nothing in ({"status": "nonsense"}, {"build_id": FIRST}, {"project_id": "x"}, {"status": []}):
+        assert builds(engine, table=typed, **nothing) == []
+    with pytest.raises(QueryError, match="status: 7 is neither a text nor several"):
+        builds(engine, table=typed, status=7)
+
+
+def test_what_a_trigger_changes(engine, typed, tmp_path):
+    """
+    A status that a trigger of the application's own sets, and no statement names, is a
+    transition.
+    """
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"INSERT INTO {typed} (build_id, project_id, status) VALUES (gen_random_uuid(), 7, 'failed')")
+        connection.exec_driver_sql(
+            "CREATE FUNCTION app.heal() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.status := 'deployed'; RETURN NEW; END$$"
+        )
+        connection.exec_driver_sql(f"CREATE TRIGGER heal BEFORE UPDATE ON {typed} FOR EACH ROW EXECUTE FUNCTION app.heal()")
+
+    with mirror(typed, engine=engine, handler=handler_on(tmp_path)) as made:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE {typed} SET project_id = 8")
+        made.flush()
+
+    (event,) = open_store(tmp_path).search(kinds="deploy")
+    assert (event["data"]["previous"], event["data"]["status"], event["data"]["table"]) == ("failed", "deployed", typed)
 
 
 def test_a_line_that_was_shipped_meanwhile(tmp_path, r2):

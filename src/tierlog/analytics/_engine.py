@@ -5,6 +5,7 @@ fit into its memory, loads nothing, and speaks to nobody.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = ["Engine"]
 
 _ANSWER = "_answer"
 _ROWS = 1_000
+_TABLE = re.compile(r"(Table with name .* does not exist!).*")
 _OPTIONS: dict[str, Any] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -90,7 +92,7 @@ class Engine:
             raise QueryError("sql", f"holds {len(statements)} statements; ask one question at a time")
         if statements[0].type != duckdb.StatementType.SELECT:
             raise QueryError("sql", "isn't a question; nothing but SELECT and its kin can be asked")
-        return str(statements[0].query).strip().rstrip(";")
+        return _without_end(str(statements[0].query))
 
     def answer(self, query: str) -> None:
         """
@@ -106,7 +108,7 @@ class Engine:
         except duckdb.OutOfMemoryException as e:
             raise QueryError("memory_limit", "is too low for this question; raise it, or use fewer threads") from e
         except duckdb.Error as e:
-            raise QueryError("sql", _one_line(e)) from e
+            raise QueryError("sql", _TABLE.sub(r"\1 the one relation is events", _one_line(e))) from e
 
     def columns(self) -> list[tuple[str, str]]:
         """
@@ -160,6 +162,19 @@ class Engine:
                 raise OSError(_one_line(e)) from e
             raise
         return found
+
+
+def _without_end(query: str) -> str:
+    """
+    Return a statement without the semicolons and comments behind it.
+    """
+    text = query.encode()  # tokens stand at bytes
+    end = len(text)
+    for offset, kind in reversed(duckdb.tokenize(query)):
+        if kind != duckdb.token_type.comment and text[offset : offset + 1] != b";":
+            break
+        end = offset
+    return text[:end].decode()
 
 
 def _one_line(error: Exception) -> str:

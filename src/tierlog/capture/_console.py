@@ -48,7 +48,10 @@ class _Guarded:
 
     def __init__(self, file: Any) -> None:
         self._file = file
-        self._write = _writer(file)
+        try:
+            self._write = _writer(file)
+        except Exception as e:  # noqa: BLE001 -- as below
+            self._give_up(e)
 
     def __call__(self, chunk: bytes) -> None:
         if self._file is None:
@@ -56,8 +59,11 @@ class _Guarded:
         try:
             self._write(chunk)
         except Exception as e:  # noqa: BLE001 -- nobody reads it any more, it is closed, or it isn't ours
-            self._file = None
-            report("console", f"output can't be shown any more ({e}); it is still logged")
+            self._give_up(e)
+
+    def _give_up(self, error: Exception) -> None:
+        self._file = None
+        report("console", f"output can't be shown any more ({error}); it is still logged")
 
 
 def _writer(file: Any) -> _Write:

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from tierlog.capture._process import checked_path
 from tierlog.capture._target import Records
 from tierlog.report import report
 
@@ -36,15 +37,22 @@ def output_file(given: Any, src: str | None, env: Mapping[str, str]) -> OutputFi
         src: The producer.
 
         env: The command's environment, which may name the file already.
+
+    Raises:
+        ConfigError: It can't be the path of a file.
     """
     if given is False or (given is None and src != "wrangler"):
         return None
     if given is not None and given is not True:
-        return OutputFile(os.fspath(given))
+        return OutputFile(checked_path("merge_output_file", given))
     folder = env.get(_FOLDER)
     if folder and not env.get(_VARIABLE):  # somebody else will look for it there, under such a name
         return OutputFile(os.path.join(folder, f"wrangler-output-{os.urandom(8).hex()}.json"))
-    return OutputFile(env.get(_VARIABLE) or None)
+    try:
+        return OutputFile(env.get(_VARIABLE) or None)
+    except OSError as e:  # there's no folder for temporary files, or it is full: the command matters more
+        report("output-file", f"what a command says of itself won't be logged: there's no place for it ({e})")
+        return None
 
 
 class OutputFile:

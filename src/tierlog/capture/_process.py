@@ -8,13 +8,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tierlog.errors import CommandError, CommandNotFoundError, ConfigError
 
 
-__all__ = ["KILL", "checked_command", "environment", "folder_of", "signal_group", "signal_name", "start"]
+__all__ = ["KILL", "checked_command", "checked_path", "environment", "folder_of", "signal_group", "signal_name", "start"]
 
 KILL: int = getattr(signal, "SIGKILL", signal.SIGTERM)
 """The signal that nothing survives."""
@@ -31,19 +31,54 @@ def checked_command(command: Sequence[str | os.PathLike[str]]) -> list[str]:
     """
     if isinstance(command, (str, bytes)):
         raise ConfigError("command", f"{command!r} is one text; give a list, such as ['npm', 'run', 'build']")
-    found = [os.fsdecode(part) for part in command]
+    if not isinstance(command, Iterable):
+        raise ConfigError("command", f"{command!r} is no list of texts")
+    found = [checked_path("command", part) for part in command]
     if not found or not found[0]:
         raise ConfigError("command", "is empty; name a program")
-    if any("\0" in part for part in found):
-        raise ConfigError("command", "has a NUL character in it, which no program can be given")
     return found
+
+
+def checked_path(setting: str, given: Any) -> str:
+    """
+    Return a path, or another text that the system is given.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    try:
+        path = os.fsdecode(given)
+        encoded = os.fsencode(path)
+    except (TypeError, UnicodeError):
+        raise ConfigError(setting, f"{given!r} is no text that a program can be given") from None
+    if b"\0" in encoded:
+        raise ConfigError(setting, "has a NUL character in it, which no program can be given")
+    return path
 
 
 def environment(given: Mapping[str, str] | None, ids: Mapping[str, str]) -> dict[str, str]:
     """
     Return the environment of a command: *given*, else this process's, with *ids*.
+
+    Raises:
+        ConfigError: It can't be one.
     """
-    return {**(os.environ if given is None else given), **ids}
+    try:
+        found = {**(os.environ if given is None else given), **ids}
+    except TypeError:
+        raise ConfigError("env", f"{type(given).__name__} is no mapping of names to texts") from None
+    for name, value in found.items():
+        # Without the value, which may be a secret.
+        if not isinstance(name, str) or not name or "=" in name or "\0" in name or not _is_given(value):
+            raise ConfigError("env", f"{name!r} can't be given to a program: a name and its value are texts without NUL")
+    return found
+
+
+def _is_given(value: Any) -> bool:
+    try:
+        return b"\0" not in os.fsencode(value)
+    except (TypeError, UnicodeError):
+        return False
 
 
 def folder_of(cwd: str | None) -> str | None:
@@ -64,6 +99,8 @@ def start(command: list[str], *, cwd: str | None, env: Mapping[str, str], stdin:
         CommandNotFoundError: There is no such program, or no such folder.
 
         CommandError: It can't be started.
+
+        ConfigError: There's nothing to read in *stdin*.
     """
     options: dict[str, Any] = {"start_new_session": True}
     if _IS_WINDOWS:  # pragma: no cover -- no Windows in the test matrix
@@ -74,6 +111,8 @@ def start(command: list[str], *, cwd: str | None, env: Mapping[str, str], stdin:
         )
     except OSError as e:
         raise _problem(command[0], cwd, e) from e
+    except (AttributeError, TypeError):
+        raise ConfigError("stdin", f"{type(stdin).__name__} is nothing that a program can read from; open a file") from None
 
 
 def _problem(program: str, cwd: str | None, error: OSError) -> CommandError:

@@ -14,7 +14,7 @@ from typing import Any
 from tierlog.capture._console import console_writers
 from tierlog.capture._output import WITHHELD, Output
 from tierlog.capture._output_file import output_file
-from tierlog.capture._process import KILL, checked_command, environment, folder_of, signal_group
+from tierlog.capture._process import KILL, checked_command, checked_path, environment, folder_of, signal_group
 from tierlog.capture._process import start as start_process
 from tierlog.capture._result import Result
 from tierlog.capture._running import Limits, Running
@@ -116,8 +116,8 @@ def start(
         variables = environment(env, to_env())
     finally:
         unbind(token)
+    folder = None if cwd is None else checked_path("cwd", cwd)
     file = output_file(merge_output_file, src, variables)
-    folder = None if cwd is None else os.fsdecode(cwd)
     facts = {"event": "start", "command": shown, "cwd": folder_of(folder)}
     try:
         process = start_process(argv, cwd=folder, env=variables | (file.variables if file else {}), stdin=stdin)

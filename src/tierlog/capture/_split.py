@@ -22,7 +22,7 @@ KEPT_CHARS = 2 * MSG_MAX_BYTES
 _END = re.compile(rb"\r*\n|\r+(?!\Z)")
 _RETURNS = re.compile(r"\r+\n")
 _ESCAPE = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # colours, and moves of the cursor
+    r"\0|\x1b(?:\[[0-?]*[ -/]*[@-~]"  # colours, and moves of the cursor
     r"|[\]PX^_][^\x07\x1b\r\n]*(?:\x07|\x1b\\)"  # titles, links, marks of CI systems
     r"|[ -/]+[0-~]|[0-Z\\-~])?",  # character sets, and what is left
 )
@@ -33,7 +33,7 @@ class Piece(NamedTuple):
     What came together.
 
     Attributes:
-        texts: Lines without their ends and without escape sequences.
+        texts: Lines without their ends, and without escape sequences and NULs, which aren't seen.
 
         is_overwritten: Whether they aren't whole lines, but states of one that goes on.
 
@@ -73,7 +73,7 @@ class Splitter:
         """
         Return the last line, if it has no end.
         """
-        text = "".join(self._parts) + self._decoder.decode(b"", final=True)
+        text = _plain("".join(self._parts) + self._decoder.decode(b"", final=True))
         dropped, self._dropped, self._parts, self._size = self._dropped, 0, [], 0
         self._decoder.reset()
         return _lines(text + "\n", dropped) if text else []
@@ -125,4 +125,4 @@ def _states(line: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return _ESCAPE.sub("", text) if "\x1b" in text else text
+    return _ESCAPE.sub("", text) if "\x1b" in text or "\0" in text else text

@@ -5,6 +5,7 @@ The commands, and how their errors are told: in one line that says what to do.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
@@ -19,6 +20,7 @@ from tierlog.errors import ConfigError, QueryError, TierlogError
 __all__ = ["app", "run"]
 
 _FAILED, _USAGE, _INTERRUPTED, _UNREAD = 1, 2, 130, 141
+_GUESS = re.compile(r"\. \(?Did you mean (.*?\?)\)?$")
 
 _MODULES = {
     "build": "_build",
@@ -84,13 +86,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     Run the command that *arguments* name, or ``sys.argv``, and return its exit code.
     """
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 -- closed by the shell, as by >&-
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a pipe may not know every character
     try:
         exit_code = _run(arguments)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except (BrokenPipeError, SystemExit) as e:  # the latter is all that click makes of it
         if isinstance(e, SystemExit) and not e.code:
             return 0  # a shell has asked for completions
@@ -125,12 +128,12 @@ def _told(path: str, problem: str, exit_code: int) -> int:
 def _problem(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}; see that it can be read and written"
-    return str(error)
+    return str(getattr(error, "strerror", None) or error)
 
 
 def _with_hint(text: str, path: str) -> str:
     """
     Return click's sentences as one line, with where to look.
     """
-    line = " ".join(text.split()).rstrip(".").replace(". Did you mean", ", did you mean")
+    line = _GUESS.sub(r", did you mean \1", " ".join(text.split()).rstrip("."))
     return f"{line[:1].lower()}{line[1:]}{'' if line.endswith('?') else ';'} see '{path} --help'"

@@ -52,4 +52,4 @@ def build(*, deploy: bool, is_followed: bool, **given: Any) -> None:
     with wrong_use():
         found = store.search(tiers=tier, **filters)
     with found:
-        click.get_current_context().exit(show(found, view))
+        click.get_current_context().exit(show(found, view, store=store))

@@ -56,6 +56,10 @@ def configured(config: str | None, django: str | None, environ: Mapping[str, str
         ConfigError: It holds options that can't work.
     """
     if config is not None:
+        file, _, attribute = config.partition(":")
+        if file.endswith(".py"):
+            path = ".".join(part for part in Path(file).with_suffix("").parts if part not in {"", ".", "/"})
+            raise WrongUse(f"--config: '{config}' is a file of Python; name the module: {path}:{attribute or 'LOGGING'}")
         given = _of_file(Path(config)) if Path(config).suffix in _FILES or Path(config).is_file() else _of_python(config)
         return Configured(f"{config} was read", _as_dict_config(given, config))
     module = django or environ.get(_DJANGO)
@@ -98,6 +102,8 @@ def _as_dict_config(given: Any, where: str) -> Mapping[str, Any]:
             return of_options(table)
     if "version" in given or not given:
         return given
+    if "tool" in given:  # a pyproject.toml
+        raise WrongUse(f"--config: '{where}' has neither handlers nor [tool.tierlog]; name a file that configures logging")
     return of_options(given)
 
 
@@ -135,7 +141,7 @@ def _of_python(path: str, option: str = "--config") -> Any:
         if name or not above or e.name != module:
             raise WrongUse(f"{option}: '{path}' can't be imported ({e}); name a module that can be, from this folder") from e
         return _of_python(f"{above}:{last}", option)
-    except Exception as e:
+    except (Exception, SystemExit) as e:
         raise WrongUse(f"{option}: '{path}' can't be imported ({type(e).__name__}: {e}); mend the module") from e
     names = [name] if name else [one for one in _USUAL if hasattr(found, one)]
     if not names:

@@ -26,6 +26,7 @@ _IDS = {"projectId": "project", "buildId": "build", "userId": "user", "reqId": "
 _LONGEST_ID = 8  # characters
 _SRC = 14  # columns
 _MOST_DATA = 300  # characters
+_MOST_LINE = 2_000  # characters
 _INDENT = " " * 4
 
 
@@ -38,7 +39,8 @@ class EventView:
 
         is_coloured: Whether levels and the like have colours.
 
-        is_full: Whether ids and data are shown whole, and the instance, too.
+        is_full: Whether ids, data and long lines are shown whole, and the instance,
+            too.
 
         has_tier: Whether the tier is shown.
 
@@ -80,7 +82,7 @@ class EventView:
     def _lines(self, event: Event, time: str) -> Iterator[str]:
         data = dict(event["data"])
         below = list(_below(data))
-        first, *rest = lines_of(event["msg"])
+        first, *rest = map(self._line, lines_of(without_colours(event["msg"])))
         parts = [self._styled(time, _DIM), self._styled(f"{inert(event['lvl']):<5}", _LEVELS.get(event["lvl"], ""))]
         if self._has_tier:
             parts.append(f"{inert(event['tier']):<9}")
@@ -88,8 +90,8 @@ class EventView:
         more = " ".join(self._more(event, data))
         if more:
             parts.append(self._styled(more, _DIM))
-        yield " ".join(parts)
-        for line in [*rest, *below]:
+        yield " ".join(parts).rstrip(" ")
+        for line in [*rest, *map(self._line, below)]:
             yield _INDENT + line
 
     def _more(self, event: Event, data: dict[str, Any]) -> Iterator[str]:
@@ -101,6 +103,10 @@ class EventView:
                 yield f"{name}={self._id(inert(event[key]))}"
         if self._is_full:
             yield f"kind={inert(event['kind'])} instance={inert(event['instanceId'])} seq={event['seq']}"
+
+    def _line(self, text: str) -> str:
+        more = len(text) - _MOST_LINE
+        return text if self._is_full or more <= 0 else f"{text[:_MOST_LINE]}… and {more} characters more"
 
     def _id(self, text: str) -> str:
         return text if self._is_full or len(text) <= _LONGEST_ID else f"…{text[1 - _LONGEST_ID :]}"

@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,12 +20,13 @@ import orjson
 from tierlog.cli._errors import WrongUse
 from tierlog.cli._event_view import EventView
 from tierlog.cli._store_options import chosen, store_options
-from tierlog.errors import MissingExtraError, QueryError
+from tierlog.errors import ConfigError, MissingExtraError, QueryError
 from tierlog.kinds import LEVELS, TIERS
 from tierlog.query import LogStore, open_store
 
 
 __all__ = [
+    "PLACE",
     "Look",
     "asked",
     "filter_options",
@@ -33,6 +34,7 @@ __all__ = [
     "levels_option",
     "look",
     "opened",
+    "part_options",
     "place_options",
     "since_option",
     "time_options",
@@ -44,8 +46,10 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _NAMES = tuple(LEVELS.values())
 _CONDITION = re.compile(r"(?P<path>[^=!<>~]+)(?P<op>>=|<=|!=|==|=|<|>|~)(?P<value>.*)\Z", re.DOTALL)
 _DAYS = 7
-_PLACE = ("root", "bucket", "prefix", "endpoint_url", "catalog", "config")
 _OPERATORS = {"==": "=", "~": "contains"}
+_COMPARISONS = ("=", "!=", "<", "<=", ">", ">=", "~")
+_AGO = re.compile(r"\A-(?=\d+[a-z])")  # -2h is what journalctl says
+_DAYS_AGO = {"today": 0, "yesterday": 1}
 _OPTIONS = {
     "tiers": "--tier",
     "kinds": "--kind",
@@ -56,6 +60,9 @@ _OPTIONS = {
     "req_id": "--req",
     "text": "TEXT",
 }
+
+PLACE = ("root", "bucket", "prefix", "endpoint_url", "catalog", "config")
+"""The options of :func:`tierlog.cli._store_options.store_options`."""
 
 
 def _added(*options: Callable[[_F], _F]) -> Callable[[_F], _F]:
@@ -113,14 +120,16 @@ levels_option: Callable[[_F], _F] = click.option(
 """Add the levels alone."""
 
 since_option: Callable[[_F], _F] = click.option(
-    "--since", metavar="TIME", help="Not before this: 2h, 3d, 2026-05-01, 2026-05-01T10:15, or with its zone …Z, …+02:00."
+    "--since",
+    metavar="TIME",
+    help="Not before this: 2h, today, 10:15, 2026-05-01, 2026-05-01T10:15, or with its zone …Z, …+02:00.",
 )
 """Add the earlier bound of time."""
 
 time_options = _added(since_option, click.option("--until", metavar="TIME", help="Before this."))
 """Add the bounds of time."""
 
-filter_options = _added(
+part_options = _added(
     click.option("--tier", "tiers", multiple=True, metavar="TIER", help=f"{', '.join(TIERS)}.", shell_complete=_names_of(TIERS)),
     click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Such as line, auth, dns."),
     levels_option,
@@ -128,6 +137,11 @@ filter_options = _added(
     click.option("--build", "build_id", metavar="ID", help="This buildId."),
     click.option("--user", "user_id", metavar="ID", help="This userId."),
     click.option("--req", "req_id", metavar="ID", help="This reqId."),
+)
+"""Add the filters of whole parts of the envelope."""
+
+filter_options = _added(
+    part_options,
     click.option(
         "--where",
         multiple=True,
@@ -147,7 +161,7 @@ view_options = _added(
         help="Lines as they were written, or for people.  [default: --text on a terminal]",
     ),
     click.option("--utc", is_flag=True, help="Show times in UTC, not in local time, and take those without a zone for UTC."),
-    click.option("--full", is_flag=True, help="Show ids and data whole, and the instance, too."),
+    click.option("--full", is_flag=True, help="Show ids, data and long lines whole, and the instance, too."),
     click.option(
         "--color",
         type=click.Choice(["auto", "always", "never"]),
@@ -167,7 +181,7 @@ class Look(NamedTuple):
 
         is_coloured: Whether in colours.
 
-        is_full: Whether with ids and data as long as they are.
+        is_full: Whether with ids, data and lines as long as they are.
 
         is_utc: Whether times are in UTC.
     """
@@ -220,7 +234,7 @@ def opened(given: dict[str, Any]) -> LogStore:
         WrongUse: There's no such place.
     """
     stores, local_only = given.pop("stores"), given.pop("local_only")
-    place = {name: given.pop(name) for name in _PLACE}
+    place = {name: given.pop(name) for name in PLACE}
     about = chosen(**place)
     where: list[Any] = list(stores)
     try:
@@ -231,6 +245,11 @@ def opened(given: dict[str, Any]) -> LogStore:
         raise WrongUse(f"{e}; or look at the root alone: --local-only") from e
     except QueryError as e:
         raise WrongUse(f"{'--store' if stores else '--root'}: {e.problem}" if e.parameter == "where" else str(e)) from e
+    except ConfigError as e:
+        name = e.setting.removeprefix("sink.")
+        if not stores and place.get(name) is None:
+            raise
+        raise WrongUse(f"--{'store' if stores else name.replace('_', '-')}: {e.problem}") from e
 
 
 def _places(root: Path, store: Any) -> list[Any]:
@@ -280,15 +299,23 @@ def _levels(given: str) -> list[str]:
 def _local(text: str, *, is_utc: bool) -> Any:
     """
     Return a time without a zone as one of the zone that times are shown in; what isn't
-    a date as it is.
+    a date, or a time of today, as it is.
     """
-    if is_utc or text.isdecimal():
+    text = _AGO.sub("", text.strip())
+    if text.isdecimal():
         return text
+    zone = UTC if is_utc else None
+    midnight = datetime.now(zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     try:
-        moment = datetime.fromisoformat(text)
+        if text in _DAYS_AGO:
+            moment = midnight - timedelta(days=_DAYS_AGO[text])
+        elif ":" in text[:3]:
+            moment = datetime.combine(midnight, time.fromisoformat(text))
+        else:
+            moment = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return moment.astimezone() if moment.tzinfo is None else moment
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC) if is_utc else moment.astimezone()
 
 
 def _conditions(where: Iterable[str]) -> dict[str, Any]:
@@ -298,6 +325,9 @@ def _conditions(where: Iterable[str]) -> dict[str, Any]:
         path = (match["path"] if match else one).strip()
         if not path or (match is None and re.search("[=<>~!]", one)):
             raise WrongUse(f"--where: {one!r} isn't a condition, such as status=500, 'ms>=250' or path~login")
+        if match and match["op"] == "=" and match["value"][:1] in {"<", ">", "~"}:
+            said = f"there's no ={match['value'][0]}, only {' '.join(_COMPARISONS)}; put a text that begins so in \""
+            raise WrongUse(f"--where: {one!r}: {said}")
         if path in found:
             raise WrongUse(f"--where: {path!r} is asked for twice; give one condition for each path")
         found[path] = (_OPERATORS.get(match["op"], match["op"]), _value(match["value"])) if match else ("exists", True)

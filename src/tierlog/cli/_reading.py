@@ -13,10 +13,11 @@ import click
 
 from tierlog.cli._event_view import EventView
 from tierlog.cli._inert import inert, inert_json
-from tierlog.query import Problem, Search
+from tierlog.cli._waiting import waiting
+from tierlog.query import LogStore, Problem, Search
 
 
-__all__ = ["NOTHING", "UNREAD", "put", "put_lines", "show", "tell", "written"]
+__all__ = ["NOTHING", "UNREAD", "put", "put_lines", "show", "tell", "tell_if_empty", "written"]
 
 NOTHING, UNREAD = 1, 2
 """Exit codes: nothing was found; something couldn't be read."""
@@ -24,7 +25,7 @@ NOTHING, UNREAD = 1, 2
 _SHOWN = 5
 
 
-def show(search: Search, view: EventView | None, *, limit: int | None = None) -> int:
+def show(search: Search, view: EventView | None, *, limit: int | None = None, store: LogStore | None = None) -> int:
     """
     Write what *search* finds, and return the exit code.
 
@@ -34,11 +35,17 @@ def show(search: Search, view: EventView | None, *, limit: int | None = None) ->
         view: What makes text of events; None for the lines as they were written.
 
         limit: How many the search gives at most: where to go on is told then.
+
+        store: What was searched: if nothing is found, it is told whether there is
+            anything at all.
     """
     found = written(search, view)
     tell(search.problems, search.skipped)
     if limit and found >= limit:
-        click.echo(f"stopped at --limit {limit}; to go on: --cursor {search.cursor}", err=True)
+        click.echo(f"tierlog: stopped at --limit {limit}; to go on: --cursor {search.cursor}", err=True)
+    is_empty = not found and not search.problems and store is not None and tell_if_empty(store)
+    if not found and not is_empty and sys.stderr.isatty():
+        click.echo("tierlog: nothing found", err=True)
     return UNREAD if search.problems else 0 if found else NOTHING
 
 
@@ -47,16 +54,19 @@ def written(search: Search, view: EventView | None) -> int:
     Write what *search* finds, and return how many events it was.
     """
     found = 0
-    if view is None:
-        for chunk in search.lines():
-            put_lines(chunk)
-            found += chunk.count(b"\n")
-        sys.stdout.buffer.flush()
-        return found
-    for event in search:
-        put(view, event)
-        found += 1
-    sys.stdout.flush()
+    with waiting("searching") as stop_waiting:
+        if view is None:
+            for chunk in search.lines():
+                stop_waiting()
+                put_lines(chunk)
+                found += chunk.count(b"\n")
+            sys.stdout.buffer.flush()
+            return found
+        for event in search:
+            stop_waiting()
+            put(view, event)
+            found += 1
+        sys.stdout.flush()
     return found
 
 
@@ -88,3 +98,13 @@ def tell(problems: Iterable[Problem], skipped: int) -> None:
         click.echo(f"tierlog: and {len(counted) - _SHOWN} more that couldn't be read", err=True)
     if skipped:
         click.echo(f"tierlog: {skipped} torn or foreign line{'' if skipped == 1 else 's'} skipped", err=True)
+
+
+def tell_if_empty(store: LogStore) -> bool:
+    """
+    Say that there's nothing in *store* to be searched, if so, and tell whether it is.
+    """
+    is_empty = next(store.segments(), None) is None
+    if is_empty:
+        click.echo("tierlog: there are no segments at all; see that --root or --store is right", err=True)
+    return is_empty

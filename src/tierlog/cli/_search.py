@@ -41,8 +41,9 @@ def search(*, newest: bool, order: str, **given: Any) -> None:
     What lies in the root and in the bucket that it ships to is searched as one. On
     a terminal there is a line for each record, with its time in local time and its
     exception below it; in a pipe, or with --json, its own line of JSON as it was
-    written. On a terminal the text of a log is shown and never obeyed: what would
-    move the cursor, colour or turn the text is written out, such as \x1b.
+    written. On a terminal the text of a log is shown and never obeyed: its colours
+    are left out, and what would move the cursor or turn the text is written out,
+    such as \x1b.
 
     Options with several values take them by commas, or may be repeated.
 
@@ -56,4 +57,4 @@ def search(*, newest: bool, order: str, **given: Any) -> None:
         found = store.search(**filters)
     view = None if how.as_json else how.view(has_tier=len(filters.get("tiers", "all")) > 1, known=filters.keys())
     with found:
-        click.get_current_context().exit(show(found, view, limit=filters.get("limit")))
+        click.get_current_context().exit(show(found, view, limit=filters.get("limit"), store=store))

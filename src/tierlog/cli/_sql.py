@@ -5,14 +5,17 @@
 from __future__ import annotations
 
 import csv
+import signal
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from decimal import Decimal
 from itertools import islice
 from typing import Any, TypeVar
 
 import click
 import orjson
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -20,10 +23,11 @@ from tierlog import analytics
 from tierlog.analytics import Question, Result, clickhouse, counts, percentiles, rates
 from tierlog.cli._errors import WrongUse
 from tierlog.cli._inert import inert
-from tierlog.cli._read_options import asked, opened, place_options, time_options, wrong_use
-from tierlog.cli._reading import UNREAD, tell
+from tierlog.cli._read_options import PLACE, asked, opened, part_options, place_options, time_options, wrong_use
+from tierlog.cli._reading import UNREAD, tell, tell_if_empty
 from tierlog.cli._store_options import chosen
 from tierlog.cli._terminal import make_console
+from tierlog.cli._waiting import waiting
 from tierlog.errors import QueryError
 
 
@@ -31,9 +35,9 @@ __all__ = ["sql"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _SHOWN = 1_000  # rows of a table, whose widths are those of all
+_NARROW = 12  # columns of a terminal, for each of a table that has more than fit
 _JSON = orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
 _NAMES = {"sql": "QUERY", "per": "--rate", "field": "--percentiles", "memory_limit": "--memory-limit", "bucket": "--store"}
-_PLACE = ("root", "bucket", "prefix", "endpoint_url", "catalog", "config")
 _RIGHT = frozenset(["BIGINT", "HUGEINT", "UBIGINT", "INTEGER", "DOUBLE", "FLOAT"])
 _EPILOG = """\b
 Examples:
@@ -54,13 +58,6 @@ def _options(function: _F) -> _F:
             click.option("--percentiles", metavar="FIELD", help="p50, p95 and p99 of a number such as data.durationMs."),
             click.option("--by", metavar="FIELDS", help="With --rate and --percentiles: in groups, as of --count-by."),
             click.option("--approximate", is_flag=True, help="With --percentiles: about right, in little memory."),
-            click.option("--tier", "tiers", multiple=True, metavar="TIER", help="Any of these tiers."),
-            click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Any of these kinds."),
-            click.option("--level", "levels", multiple=True, metavar="LEVEL", help="Any of these levels, or warn+."),
-            click.option("--project", "project_id", metavar="ID", help="This projectId."),
-            click.option("--build", "build_id", metavar="ID", help="This buildId."),
-            click.option("--user", "user_id", metavar="ID", help="This userId."),
-            click.option("--req", "req_id", metavar="ID", help="This reqId."),
         )
     ):
         function = option(function)
@@ -70,6 +67,7 @@ def _options(function: _F) -> _F:
 @click.command(epilog=_EPILOG)
 @click.argument("query", required=False)
 @_options
+@part_options
 @time_options
 @click.option("--utc", is_flag=True, help="Take times without a zone for UTC.")
 @place_options
@@ -114,13 +112,29 @@ def sql(*, query: str | None, form: str | None, memory_limit: str, threads: int,
     if cluster is not None or collection is not None:
         raise WrongUse(f"--{'cluster' if cluster is not None else 'collection'}: is ClickHouse's; give --dialect clickhouse, too")
     store = opened(given)
-    with _wrong_use(by):
-        result = analytics.sql(store, question, memory_limit=memory_limit, threads=threads, **filters)
-    with result:
-        _FORMS[form or ("table" if sys.stdout.isatty() else "json")](result)
-        tell(result.problems, result.skipped)
-        if result.problems:
-            click.get_current_context().exit(UNREAD)
+    with _stopped_by_kill():
+        with _wrong_use(by), waiting("reading"):
+            result = analytics.sql(store, question, memory_limit=memory_limit, threads=threads, **filters)
+        with result:
+            _FORMS[form or ("table" if sys.stdout.isatty() else "json")](result)
+            tell(result.problems, result.skipped)
+            if result.problems:
+                click.get_current_context().exit(UNREAD)
+            if result.row_count <= 1:  # as of a count
+                tell_if_empty(store)
+
+
+@contextmanager
+def _stopped_by_kill() -> Generator[None]:
+    """
+    Take a plain kill, such as that of timeout(1), for Ctrl-C: what DuckDB has put on the
+    disk is taken away.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -168,7 +182,7 @@ def _bucket(given: dict[str, Any]) -> str:
     urls = [store for store in given["stores"] if "://" in store]
     if urls:
         return str(urls[0])
-    options = chosen(**{name: given[name] for name in _PLACE}).options
+    options = chosen(**{name: given[name] for name in PLACE}).options
     if not options.get("bucket"):
         raise WrongUse("--dialect: ClickHouse reads the bucket, and it isn't known which; name the --bucket or a --store")
     place = "/".join(part for part in (options["bucket"], str(options.get("prefix") or "").strip("/")) if part)
@@ -182,7 +196,12 @@ def _show_json(result: Result) -> None:
         values = [
             orjson.Fragment(value) if parsed and value is not None else value for value, parsed in zip(row, is_json, strict=True)
         ]
-        sys.stdout.buffer.write(orjson.dumps(dict(zip(result.columns, values, strict=True)), _plain, _JSON))
+        fields = dict(zip(result.columns, values, strict=True))
+        try:
+            line = orjson.dumps(fields, _plain, _JSON)
+        except orjson.JSONEncodeError:  # a number of more than 64 bits, or an odd key of a map
+            line = orjson.dumps(_fitting(fields), _plain, _JSON)
+        sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
 
 
@@ -194,14 +213,32 @@ def _show_csv(result: Result) -> None:
 
 
 def _show_table(result: Result) -> None:
-    table = Table(box=None, pad_edge=False)
-    for name, kind in zip(result.columns, result.types, strict=True):
-        table.add_column(Text(inert(name)), justify="right" if kind in _RIGHT else "left", overflow="fold")
-    for row in islice(result, _SHOWN):
-        table.add_row(*(Text("" if value is None else inert(_told(value))) for value in row))
-    make_console().print(table)
+    names = [inert(name) for name in result.columns]
+    rows = [["" if value is None else inert(_told(value)) for value in row] for row in islice(result, _SHOWN)]
+    console = make_console()
+    widths = [max(map(cell_len, column)) for column in zip(names, *rows, strict=True)]
+    if sum(widths) + 2 * len(names) > console.width < _NARROW * len(names):
+        _show_records(names, rows)
+    else:
+        table = Table(box=None, pad_edge=False)
+        for name, kind in zip(names, result.types, strict=True):
+            table.add_column(Text(name), justify="right" if kind in _RIGHT else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*map(Text, row))
+        console.print(table)
     if result.row_count > _SHOWN:
         click.echo(f"{result.row_count - _SHOWN} more rows; --json and --csv give all of them", err=True)
+
+
+def _show_records(names: list[str], rows: list[list[str]]) -> None:
+    """
+    Show rows one below the other, as all of their columns don't stand beside each other.
+    """
+    width = max(map(cell_len, names))
+    for number, row in enumerate(rows, 1):
+        click.echo(f"-- {number}")
+        for name, value in zip(names, row, strict=True):
+            click.echo(f"{name}{' ' * (width - cell_len(name))}  {value}".rstrip(" "))
 
 
 def _told(value: Any) -> str:
@@ -212,7 +249,20 @@ def _plain(value: Any) -> Any:
     """
     Return as something that JSON has what it hasn't.
     """
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value))
     return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _fitting(value: Any) -> Any:
+    """
+    Return a value with its integers and keys written out.
+    """
+    if isinstance(value, (list, tuple)):
+        return [_fitting(one) for one in value]
+    if isinstance(value, dict):
+        return {str(key): _fitting(one) for key, one in value.items()}
+    return orjson.Fragment(str(value)) if type(value) is int else value
 
 
 _FORMS: dict[str, Callable[[Result], None]] = {"json": _show_json, "csv": _show_csv, "table": _show_table}

@@ -54,4 +54,4 @@ def timeline(*, newest: bool, **given: Any) -> None:
         found = store.timeline(**filters)
     with found:
         view = None if how.as_json else how.view(known=filters.keys())
-        click.get_current_context().exit(show(found, view, limit=filters.get("limit")))
+        click.get_current_context().exit(show(found, view, limit=filters.get("limit"), store=store))

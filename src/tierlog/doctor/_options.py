@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from logging.config import BaseConfigurator
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from tierlog.catalog_config import checked
 from tierlog.doctor._finding import Finding, error, of_error, ok
-from tierlog.doctor._setup import Setup
+from tierlog.doctor._setup import Handler, Setup
 from tierlog.errors import ConfigError, MissingExtraError, TierlogError
 from tierlog.formatter import EnvelopeFormatter
 from tierlog.handler import TierHandler
@@ -42,6 +43,10 @@ def option_findings(setup: Setup) -> list[Finding]:
     Return which options can't work.
     """
     found: list[Finding] = []
+    for setting, factory in setup.factories.items():
+        found += _tried("logging", partial(_try_import, setting, factory))
+    for handler in setup.handlers.values():
+        found += _tried("logging", partial(_try_file, handler))
     for handler in setup.tier_handlers:
         setting, given = f"handlers.{handler.name}", _plain(handler.options)
         found += _tried("handler", partial(_try_handler, setting, given))
@@ -110,13 +115,22 @@ def _try_sink(setting: str, sink: Any) -> None:
 
 
 def _try_import(setting: str, factory: Any) -> None:
-    if callable(factory):
+    if callable(factory) or str(factory).startswith(_RESOLVED):
         return
-    module, _, name = str(factory).rpartition(".")
     try:
-        getattr(import_module(module), name)
+        BaseConfigurator({}).resolve(str(factory))
     except (ImportError, AttributeError, ValueError) as e:
-        raise ConfigError(setting, f"{factory!r} can't be imported ({e}); name a callable that can") from e
+        raise ConfigError(setting, f"{factory!r} can't be imported ({e.__cause__ or e}); name a callable that can") from e
+    except (Exception, SystemExit):  # noqa: BLE001 -- its module is there, and needs what only the service has
+        return
+
+
+def _try_file(handler: Handler) -> None:
+    name = handler.options.get("filename")
+    if handler.kind == "other" and isinstance(name, str) and not name.startswith(_RESOLVED):
+        folder = Path(name).absolute().parent
+        if not folder.is_dir():
+            raise ConfigError(f"handlers.{handler.name}.filename", f"there's no folder {str(folder)!r}; make it")
 
 
 def _try_segments(options: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,7 +93,7 @@ def _writable(facts: RootFacts) -> Iterator[Finding]:
     if facts.problem is not None:
         yield error(
             "root",
-            f"nothing can be written to {facts.path}: {facts.problem}",
+            f"{facts.path} can't be written: {facts.problem}",
             "make it a folder that the service's user may write to, or name another root",
         )
     elif facts.exists:
@@ -222,11 +223,26 @@ def file_system(mounts: str, path: str) -> str | None:
 def _problem(path: Path, above: Path) -> str | None:
     if not above.is_dir():
         return f"{above} isn't a folder"
+    folder = above
     try:
-        with tempfile.TemporaryFile(dir=above):  # permissions alone say too little: root has all of them
-            return None
+        for folder in chain([above], _newest(path)):
+            with tempfile.TemporaryFile(dir=folder):  # permissions alone say too little: root has all of them
+                pass
     except OSError as e:
-        return f"{above}: {e.strerror or e}" if above != path else e.strerror or str(e)
+        return f"{folder}: {e.strerror or e}" if folder != path else e.strerror or str(e)
+    return None
+
+
+def _newest(root: Path) -> Iterator[Path]:
+    """
+    Yield the folders in which segments are made next, as far as they are there: another
+    user may have made them.
+    """
+    if not is_own_root(root):
+        return
+    for tier in sorted(path for path in root.iterdir() if path.is_dir()):
+        yield tier
+        yield from sorted(path for path in tier.glob("*-*-*") if path.is_dir())[-1:]
 
 
 def _of_own(root: Path, facts: RootFacts, clock: Clock) -> RootFacts:

@@ -5,7 +5,7 @@ A ``dictConfig`` as a plain description of what is wired to what.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tierlog.errors import ConfigError
@@ -16,6 +16,7 @@ __all__ = ["Handler", "Logger", "Setup", "setup_of"]
 _HANDLER_WORDS = frozenset(
     ["class", "()", "level", "formatter", "filters", ".", "handlers", "queue", "listener", "respect_handler_level"]
 )
+_MADE = ("handlers", "filters", "formatters")
 _SHIPS = "r2"
 
 
@@ -53,7 +54,8 @@ class Logger(NamedTuple):
     Attributes:
         name: Its name; empty for the root.
 
-        level: Its level as a number; 0 if it has none.
+        level: Its level as a number; 0 if it has none, and None if that is the root,
+            which then stays at WARNING.
 
         handlers: The names of its handlers.
 
@@ -61,7 +63,7 @@ class Logger(NamedTuple):
     """
 
     name: str
-    level: int
+    level: int | None
     handlers: tuple[str, ...]
     propagates: bool
 
@@ -79,6 +81,9 @@ class Setup(NamedTuple):
 
         formatters: The mapping of each formatter, by name.
 
+        factories: What makes each handler, filter and formatter, by its setting: what
+            is called, or a Python path to it.
+
         silences: Whether loggers that were there before are switched off.
 
         is_incremental: Whether it changes levels alone.
@@ -88,6 +93,7 @@ class Setup(NamedTuple):
     loggers: Mapping[str, Logger]
     filters: Mapping[str, str]
     formatters: Mapping[str, Mapping[str, Any]]
+    factories: Mapping[str, Any]
     silences: bool
     is_incremental: bool
 
@@ -143,6 +149,7 @@ def setup_of(config: Mapping[str, Any]) -> Setup:
         loggers,
         {name: made_by(one) for name, one in _table(config, "filters").items()},
         _table(config, "formatters"),
+        {setting: factory for kind in _MADE for setting, factory in _factories(config, kind)},
         silences=bool(config.get("disable_existing_loggers", True)),
         is_incremental=bool(config.get("incremental", False)),
     )
@@ -176,8 +183,19 @@ def _table(config: Mapping[str, Any], name: str) -> dict[str, Mapping[str, Any]]
     return dict(given)
 
 
+def _factories(config: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any]]:
+    is_incremental = bool(config.get("incremental", False))
+    for name, given in _table(config, kind).items():
+        word = next((word for word in ("()", "class") if word in given), None)
+        if word is not None:
+            yield f"{kind}.{name}.{word}", given[word]
+        elif kind == "handlers" and not is_incremental:
+            raise ConfigError(f"handlers.{name}.class", 'is missing; name one, such as "logging.StreamHandler"')
+
+
 def _handler(name: str, given: Mapping[str, Any]) -> Handler:
     by = made_by(given)
+    _level(f"handlers.{name}.level", given.get("level", 0))
     kind = "tier" if by.endswith("TierHandler") else "queue" if by.endswith("QueueHandler") else "other"
     options = {key: value for key, value in given.items() if key not in _HANDLER_WORDS}
     return Handler(name, kind, _names(given, "filters"), given.get("formatter"), _names(given, "handlers"), options)
@@ -185,9 +203,8 @@ def _handler(name: str, given: Mapping[str, Any]) -> Handler:
 
 def _logger(name: str, given: Mapping[str, Any]) -> Logger:
     setting = f"loggers.{name}.level" if name else "root.level"
-    return Logger(
-        name, _level(setting, given.get("level", 0)), _names(given, "handlers"), given.get("propagate", True) is not False
-    )
+    level = _level(setting, given.get("level", 0)) if name or given.get("level") is not None else None
+    return Logger(name, level, _names(given, "handlers"), given.get("propagate", True) is not False)
 
 
 def _level(setting: str, given: Any) -> int:

@@ -92,6 +92,16 @@ def _twice(setup: Setup) -> Iterator[Finding]:
                     )
 
 
+def _levels(setup: Setup) -> Iterator[Finding]:
+    said = [logger.level for logger in setup.loggers.values() if logger.level is not None and (logger.level or not logger.name)]
+    if setup.attached() and not said:
+        yield warning(
+            "level",
+            "no logger has a level, and the root stays at WARNING: what is logged at debug and info isn't written",
+            '"root": {"level": "INFO", "handlers": […]}',
+        )
+
+
 def _above(setup: Setup, name: str) -> Iterator[str]:
     while name:
         name = name.rpartition(".")[0]
@@ -172,6 +182,7 @@ _CHECKS: tuple[Callable[[Setup], Iterator[Finding]], ...] = (
     _references,
     _existing,
     _used,
+    _levels,
     _twice,
     _queues,
     _filters,
@@ -182,7 +193,7 @@ _CHECKS: tuple[Callable[[Setup], Iterator[Finding]], ...] = (
 
 def _debug(setup: Setup, *, uses_boto: bool) -> Iterator[Finding]:
     root = setup.loggers.get("")
-    if root is None or root.level > logging.DEBUG or not (uses_boto or setup.ships):
+    if root is None or root.level is None or root.level > logging.DEBUG or not (uses_boto or setup.ships):
         return
     loud = [name for name in _BOTO if name not in setup.loggers or setup.loggers[name].level in range(logging.DEBUG + 1)]
     if loud:

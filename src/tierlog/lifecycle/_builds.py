@@ -10,15 +10,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import (
     ColumnClause,
     ColumnElement,
     Engine,
+    Enum,
     Integer,
     Numeric,
+    String,
     TableClause,
+    Uuid,
     and_,
     column,
     inspect,
@@ -216,12 +220,42 @@ def conditions(
             continue
         if name not in columns:
             raise QueryError(name, "the table has no such column")
-        made.append(column(name) == value if isinstance(value, str) else column(name).in_(list(value)))
+        made.append(_is_one_of(name, value, columns[name]))
     if since is not None:
         made.append(column("created_at") >= bound(_moment("since", since), columns))
     if until is not None:
         made.append(column("created_at") < bound(_moment("until", until), columns))
     return made
+
+
+def _is_one_of(name: str, wanted: Any, kind: Any) -> ColumnElement[bool]:
+    """
+    Return what a column must be: PostgreSQL compares a text with no id that is a UUID or
+    a number, nor with the words of an enumeration.
+    """
+    texts: list[Any] = [wanted] if isinstance(wanted, str) else list(wanted) if isinstance(wanted, Iterable) else [None]
+    if not all(isinstance(one, str) for one in texts):
+        raise QueryError(name, f"{wanted!r} is neither a text nor several")
+    values = [value for one in texts if (value := _as_kind(one, kind)) is not None]
+    return _typed(name, kind).in_(values) if len(values) != 1 else _typed(name, kind) == values[0]
+
+
+def _as_kind(value: str, kind: Any) -> Any:
+    """
+    Return *value* as a column of *kind* has it; None if it can't have it.
+    """
+    try:
+        if isinstance(kind, Uuid):
+            return UUID(value)
+        if isinstance(kind, Integer):
+            return int(value)
+    except ValueError:
+        return None
+    return None if "\0" in value or (isinstance(kind, Enum) and value not in kind.enums) else value
+
+
+def _typed(name: str, kind: Any) -> ColumnClause[Any]:
+    return column(name, kind) if isinstance(kind, (Uuid, Enum)) else column(name)
 
 
 def bound(moment: datetime, columns: Columns) -> Any:
@@ -298,10 +332,12 @@ def _behind(before: str | Build, columns: Columns) -> ColumnElement[bool]:
     try:
         moment, row = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         is_place = type(row) in {int, str} and type(moment) in {int, float, str}
+        is_place &= not isinstance(columns["id"], String if type(row) is int else Integer)
+        row = UUID(row) if isinstance(columns["id"], Uuid) else row
         moment = datetime.fromisoformat(moment) if isinstance(columns["created_at"], TIMESTAMP) else moment
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
         is_place = False
     if not is_place:
         raise QueryError("before", "isn't a cursor of builds; take builds_cursor() of the last one of a page")
     created: ColumnClause[Any] = column("created_at")
-    return and_(created <= moment, or_(created < moment, column("id") < row))
+    return and_(created <= moment, or_(created < moment, _typed("id", columns["id"]) < row))

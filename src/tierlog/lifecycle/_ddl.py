@@ -200,10 +200,12 @@ def _planned(target: Target, dialect: str) -> _Plan:
         first, trigger = [*first, _FUNCTION], _POSTGRESQL
     digest = hashlib.sha256(repr((first, trigger, sorted(words.items()))).encode()).hexdigest()[:8]
     changed = " OR ".join(f"NEW.{name} {_DIFFERS[dialect]} OLD.{name}" for name in _KEY_COLUMNS)
+    # In PostgreSQL, an application's own trigger may change what the statement doesn't name.
+    updated = "UPDATE" if dialect == "postgresql" else f"UPDATE OF {', '.join(_KEY_COLUMNS)}"
     triggers = {}
     for name, event, condition, previous in (
         ("insert", "INSERT", "", "NULL"),
-        ("update", f"UPDATE OF {', '.join(_KEY_COLUMNS)}", f" AND ({changed})", "OLD.status"),
+        ("update", updated, f" AND ({changed})", "OLD.status"),
     ):
         full = f"tierlog_{plain}_{name}_{digest}"
         triggers[full] = trigger.format_map({**words, "name": full, "event": event, "changed": condition, "previous": previous})

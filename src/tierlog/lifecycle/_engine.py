@@ -29,6 +29,7 @@ _DRIVERS = {
 _DIALECTS = ("sqlite", "postgresql")
 _MOST_CHARS = 300
 _CONNECT_TIMEOUT = 5  # seconds
+_LOCKED_TIMEOUT = 2.0  # seconds; it is tried again, and the end of a process must not wait for long
 
 
 class DatabaseError(TierlogError):
@@ -91,7 +92,7 @@ def own_engine(engine: Engine) -> Engine:
         MissingExtraError: The database's driver isn't installed.
     """
     if engine.dialect.name == "sqlite":
-        return _made(engine.url, poolclass=NullPool)
+        return _made(engine.url, poolclass=NullPool, connect_args={"timeout": _LOCKED_TIMEOUT})
     return _made(engine.url, pool_size=1, max_overflow=1, pool_pre_ping=True)
 
 

@@ -181,12 +181,16 @@ class Mirror:
                 self._closing.wait(min(_FIRST_PAUSE * 2 ** min(failures, 10), _LONGEST_PAUSE))
 
     def _look(self, patience: float = 0.0) -> bool:
-        with self._lock:
+        if not self._lock.acquire(timeout=patience):  # somebody looks, who may wait for the database
+            return False
+        try:
             is_done = self._dispatcher.run(patience)
             if is_done and (self._pruned is None or time.monotonic() > self._pruned + _PRUNING):
                 self._pruned = time.monotonic()
                 self._dispatcher.attempt(lambda: self._outbox.prune(round(self._keep * 1000)))
             return is_done
+        finally:
+            self._lock.release()
 
 
 def mirror(
@@ -255,7 +259,7 @@ def mirror(
     def now_ms() -> int:
         return clock() // _MS_NS
 
-    outbox = Outbox(own, found.schema, now_ms)
+    outbox = Outbox(own, found, now_ms)
     dispatcher = Dispatcher(outbox, handler=handler, lease_ms=lease_ms, now_ms=now_ms)
     return Mirror(dispatcher, outbox, app, own, interval=every, keep=kept)
 

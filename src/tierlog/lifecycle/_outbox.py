@@ -35,6 +35,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from tierlog.lifecycle._ddl import OUTBOX, TOLD
 from tierlog.lifecycle._event import Transition
+from tierlog.lifecycle._target import Target
 
 
 __all__ = ["Outbox"]
@@ -46,17 +47,17 @@ _INSERT: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgres
 
 class Outbox:
     """
-    The outbox of a table.
+    What the outbox has of one table: other tables' rows may be for other logs.
 
     Args:
         engine: The database.
 
-        schema: The outbox's schema.
+        target: The table.
 
         now_ms: Returns **milliseconds** since the epoch.
     """
 
-    def __init__(self, engine: Engine, schema: str | None, now_ms: Callable[[], int]) -> None:
+    def __init__(self, engine: Engine, target: Target, now_ms: Callable[[], int]) -> None:
         self._engine = engine
         self._now_ms = now_ms
         number = BigInteger().with_variant(Integer(), "sqlite")
@@ -68,8 +69,10 @@ class Outbox:
         ]
         claim: list[Any] = [Column(name, Text, primary_key=name in _KEY) for name in (*_KEY, "claim_root", "claim_instance")]
         numbers: list[Any] = [Column(name, BigInteger) for name in ("outbox_id", "claimed_ms", "done_ms")]
-        self._rows = Table(OUTBOX, MetaData(), *row, schema=schema)
-        self._told = Table(TOLD, MetaData(), *claim, *numbers, schema=schema)
+        self._rows = Table(OUTBOX, MetaData(), *row, schema=target.schema)
+        self._told = Table(TOLD, MetaData(), *claim, *numbers, schema=target.schema)
+        self._is_here = self._rows.c.source == target.shown
+        self._was_here = self._told.c.source == target.shown
         self._is_alike = and_(*(self._rows.c[name] == self._told.c[name] for name in _KEY))
         self._is_claim = and_(self._is_alike, self._rows.c.id == self._told.c.outbox_id, self._told.c.done_ms.is_(None))
 
@@ -78,7 +81,7 @@ class Outbox:
         Return how many rows there are.
         """
         with self._engine.connect() as connection:
-            return connection.execute(select(func.count()).select_from(self._rows)).scalar_one()
+            return connection.execute(select(func.count()).select_from(self._rows).where(self._is_here)).scalar_one()
 
     def left(self, root: str, lease_ms: int | None) -> list[Transition]:
         """
@@ -90,7 +93,7 @@ class Outbox:
         if lease_ms is not None:
             whose = or_(whose, told.claimed_ms < self._now_ms() - lease_ms)
         with self._engine.connect() as connection:
-            return self._claimed(connection, whose)
+            return self._claimed(connection, and_(self._was_here, whose))
 
     def free(self, transition: Transition) -> None:
         """
@@ -122,7 +125,7 @@ class Outbox:
         Forget what was told longer than *keep_ms* ago.
         """
         with self._engine.begin() as connection:
-            connection.execute(delete(self._told).where(self._told.c.done_ms < self._now_ms() - keep_ms))
+            connection.execute(delete(self._told).where(self._was_here, self._told.c.done_ms < self._now_ms() - keep_ms))
 
     def _unclaimed(self) -> tuple[list[Any], list[int]]:
         """
@@ -133,7 +136,7 @@ class Outbox:
         chosen = chosen.select_from(self._rows.outerjoin(self._told, self._is_alike))
         is_free = or_(told.claim_root.is_(None), told.done_ms.is_not(None), told.outbox_id != rows.id)
         with self._engine.connect() as connection:
-            found = connection.execute(chosen.where(is_free).order_by(rows.id).limit(_BATCH)).all()
+            found = connection.execute(chosen.where(self._is_here, is_free).order_by(rows.id).limit(_BATCH)).all()
         return [one for one in found if one.claim_root is None], [one.id for one in found if one.claim_root is not None]
 
     def _finish(self, connection: Connection, done: Sequence[Transition]) -> None:

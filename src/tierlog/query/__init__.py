@@ -9,7 +9,7 @@ segments there are by their names and ``_index`` what the catalog knows of them,
 
 What is written later: ``_folder`` notices segments, ``_followed`` reads them as they grow,
 ``_whole`` tells which lines are whole, ``_position`` is a cursor, and ``_tail`` delivers
-events. ``_store`` is what programs call. ``_builds`` asks the database which builds
+events. ``_opening`` and ``_store`` are what programs call. ``_builds`` asks the database which builds
 there are.
 """
 
@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from tierlog.query._builds import builds, builds_cursor
 from tierlog.query._count import Counts
+from tierlog.query._opening import open_store
 from tierlog.query._problem import Problem
 from tierlog.query._search import Search
-from tierlog.query._store import LogStore, Segment, open_store
+from tierlog.query._store import LogStore, Segment
 from tierlog.query._tail import Tail
 
 

@@ -31,6 +31,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _PATH_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
 _ATTEMPTS = 3
 _FEW_DAYS = 40  # more aren't asked for one by one
+_MS_NS = 1_000_000
 _LATE_MS = DAY_MS  # by how much the clocks of a writer and a store may differ
 
 
@@ -55,7 +56,7 @@ class Listed(NamedTuple):
 
         inode: The file's: another one may take its name. 0 if it is in a store.
 
-        modified_ns: When the file was last written to.
+        modified_ns: When it was last written to, or put into the store.
     """
 
     name: str
@@ -174,7 +175,8 @@ def remote_segments(store: Store, asked: Wanted) -> Iterator[Listed]:
         for stored in _of_tier(store, tier, asked):
             place = parse_remote(stored.key)
             if place is not None and asked.has(place) and stored.modified_ms >= asked.since - _LATE_MS:
-                yield Listed(stored.key, place, stored.size, store=store, etag=stored.etag)
+                when = stored.modified_ms * _MS_NS
+                yield Listed(stored.key, place, stored.size, store=store, etag=stored.etag, modified_ns=when)
 
 
 def elsewhere(place: Place, parts: list[Place]) -> list[Place]:

@@ -100,6 +100,8 @@ class Matcher:
         """
         if event["tier"] not in self._tiers:
             return False
+        if self.is_exact:
+            return True
         if self._levels is not None and event["lvl"] not in self._levels:
             return False
         if self._kinds is not None and event["kind"] not in self._kinds:

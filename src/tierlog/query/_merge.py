@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from heapq import heappop, heappush
+from heapq import heappop, heappush, nsmallest
 from itertools import count
 
 from tierlog.query._lines import mark
@@ -23,6 +23,7 @@ __all__ = ["merged"]
 _FIRST_BYTES = 1
 _MOST_BYTES = 4_194_304
 _GROWTH = 4
+_NEXT = 8  # pieces, some of which may be in a store
 
 
 def merged(scan: Scan, sources: list[Source], *, is_newest_first: bool) -> Iterator[list[bytes]]:
@@ -91,6 +92,8 @@ class _Queue:
                 for piece in self._scan.pieces(item):
                     self.push(piece)
             else:
+                if self._scan.has_ahead:
+                    self._scan.ahead(one for *_, one in nsmallest(_NEXT, self._heap) if isinstance(one, Piece))
                 read += item.size
                 runs.append(_unseen(self._scan.lines(item), item.source.floor, is_newest_first=self._is_newest_first))
             while self._scan.moved:

@@ -7,7 +7,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-__all__ = ["Problem"]
+__all__ = ["Problem", "note"]
+
+_MOST = 1_000
 
 
 class Problem(NamedTuple):
@@ -22,3 +24,12 @@ class Problem(NamedTuple):
 
     name: str
     problem: str
+
+
+def note(problems: list[Problem], name: str, problem: str) -> None:
+    """
+    Add a problem, once, to a list that is kept for a long time.
+    """
+    found = Problem(name, problem)
+    if found not in problems and len(problems) < _MOST:
+        problems.append(found)

@@ -106,6 +106,13 @@ class Search(Iterator[dict[str, Any]]):
             self._last = event
             yield raw(line) + b"\n"
 
+    def stop(self) -> None:
+        """
+        Have it end soon, where it is read in another thread; what that thread still
+        gets isn't everything.
+        """
+        self._scan.is_stopped = True
+
     def close(self) -> None:
         """
         Let go of all files.

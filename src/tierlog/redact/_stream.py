@@ -23,7 +23,10 @@ _TRIES = 8
 _WORD = 256
 _HEADER = 128
 _TOGETHER = 8  # lines: with more, what one is about would colour too many
+_ABOVE = 2  # lines that came before, and may name what comes now
+_LONG_ABOVE = 1_024  # characters
 _WITHHELD = "[WITHHELD]"
+_MARK = "[REDACTED:"
 _END = re.compile(r"\r\n|\n|\r(?!\Z)")
 
 
@@ -62,6 +65,7 @@ class StreamRedactor:
         self._blocks = Blocks(count or own)
         self._parts: list[str] = []  # of the line that has no end yet
         self._size = 0
+        self._above: list[str] = []  # the last lines, if they are without secrets
 
     def feed(self, text: str) -> str:
         """
@@ -97,30 +101,54 @@ class StreamRedactor:
         """
         Take lines without their ends, and return the lines to write now, as
         :meth:`feed_line` does; at a fraction of its cost if no secret is near.
+
+        Lines are looked at with their neighbours, and with the two that came before
+        them, since a secret may stand on the line below its name.
         """
         redactor = self._redactor
         if self._parts or type(redactor) is not Redactor or not redactor.takes_lines:
             return [out for line in lines for out in self.feed_line(line)]
-        if redactor.hides_blocks and redactor.is_clean("\n".join(lines)) and self._blocks.passes(lines):
-            return list(lines)
-        rows = [row for line in lines for row in self._blocks.line(line, "")]
+        rows = list(lines)
+        if self._are_clean([*self._above, *rows]) and self._blocks.passes(rows):
+            near = 0
+        elif self._above and self._are_clean(rows) and self._blocks.passes(rows):
+            near = _TOGETHER  # what came before may say what the first of them are
+        else:
+            rows = [row for line in lines for row in self._blocks.line(line, "")]
+            near = len(rows)
         out: list[str] = []
-        for start in range(0, len(rows), _TOGETHER):
-            out += self._together(rows[start : start + _TOGETHER])
-        return out
+        for start in range(0, near, _TOGETHER):
+            some = self._together(rows[start : start + _TOGETHER])
+            self._keep_above(some)
+            out += some
+        self._keep_above(rows[near:])
+        return out + rows[near:]
+
+    def _are_clean(self, rows: list[str]) -> bool:
+        redactor = self._redactor
+        return isinstance(redactor, Redactor) and redactor.hides_blocks and redactor.is_clean("\n".join(rows))
+
+    def _keep_above(self, lines: list[str]) -> None:
+        above = [*self._above, *lines[-_ABOVE:]][-_ABOVE:]
+        # A mark would be found again, and counted.
+        self._above = above if all(len(line) <= _LONG_ABOVE and _MARK not in line for line in above) else []
 
     def _together(self, rows: list[str]) -> list[str]:
         """
         Return some lines redacted as one text, since a secret may stand on the line
         below its name.
         """
-        text = "\n".join(rows)
-        if len(rows) > 1 and len(text) <= MAX_LINE:
+        above = "".join(f"{line}\n" for line in self._above)
+        for before in (above, "") if above else ("",):
+            text = before + "\n".join(rows)
+            if len(text) > MAX_LINE:
+                continue
             clean = self._text(text)
             if clean == text:
                 return rows
-            if _WITHHELD not in clean or _WITHHELD in text:  # else all are withheld for one of them
-                return clean.split("\n")
+            # Else all are withheld for one of them, or what was returned should have been another.
+            if (_WITHHELD not in clean or _WITHHELD in text) and clean.startswith(before):
+                return clean[len(before) :].split("\n")
         return [self._text(row) for row in rows]
 
     def let_go_lines(self) -> list[str]:
@@ -145,6 +173,7 @@ class StreamRedactor:
         """
         Return the lines that :meth:`feed_line` still holds; a later one begins anew.
         """
+        self._above = []
         return self._closed()
 
     def _taken(self) -> str:
