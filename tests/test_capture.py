@@ -338,6 +338,18 @@ class TestEnd:
 
         assert (lines(sink.events), result.held_open) == (["before", "after"], ())
 
+    def test_time_is_over_and_nobody_reads(self, sink):
+        """
+        A command whose output is shown to somebody who doesn't read it is ended all the
+        same, and what it printed is logged.
+        """
+        reading, writing = os.pipe()
+        with open(reading, "rb"), open(writing, "wb") as console:
+            result = sh("yes", console=(console, None), timeout=0.3, kill_grace=0.1, drain_timeout=0.1)
+
+        assert (result.timed_out, result.signal) == (True, "SIGTERM")
+        assert result.lines == len(lines(sink.events)) > 32_768
+
     def test_streams_closed_early(self, sink):
         """
         A command that closes its streams and goes on is waited for.

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tierlog.capture._console import Show
 from tierlog.capture._output import Output
 from tierlog.capture._output_file import OutputFile
 from tierlog.capture._process import KILL, signal_group
@@ -31,8 +32,6 @@ __all__ = ["Limits", "Running"]
 
 _CHUNK = 65_536
 _LAST_CHUNKS = 16  # what a pipe may hold when its time is over
-
-_Console = Callable[[bytes], None]
 
 
 class Limits(NamedTuple):
@@ -65,7 +64,7 @@ class Running:
         process: subprocess.Popen[bytes],
         command: str,
         records: Records,
-        outputs: Sequence[tuple[Output, _Console | None]],
+        outputs: Sequence[tuple[Output, Show | None]],
         limits: Limits,
         file: OutputFile | None,
         facts: Mapping[str, Any],
@@ -239,8 +238,7 @@ class Running:
                 self._see_to_it()
             return [key.data[0].name for key in selector.get_map().values() if key.data is not None]
 
-    @staticmethod
-    def _take(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+    def _take(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
         """
         Read one chunk.
         """
@@ -252,8 +250,15 @@ class Running:
             return
         output, console = key.data
         if console is not None:
-            console(chunk)
+            console(chunk, self._may_wait)
         output.feed(chunk)
+
+    def _may_wait(self) -> bool:
+        """
+        Do what is due while nobody takes what is shown, and tell whether to wait for them.
+        """
+        self._see_to_it()
+        return time.monotonic() < self._drained_at or not (self._timed_out or self._stopped)
 
     def _until_due(self) -> float | None:
         """
