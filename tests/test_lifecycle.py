@@ -19,7 +19,7 @@ from lifecycle_contract import FIRST, BuildsContract, MirrorContract, handler_on
 from lifecycle_model import Base, Metrics, build_id, engine_to, row, told, told_keys
 from queried import NOW, ship, write
 from tierlog.errors import ConfigError
-from tierlog.handler import TierHandler
+from tierlog.handler import TierHandler, all_handlers
 from tierlog.lifecycle import DatabaseError, builds, builds_cursor, builds_ddl, mirror
 from tierlog.query import open_store
 from tierlog.segments import SegmentSink
@@ -100,6 +100,8 @@ class TestTrouble:
         """
         What is committed before logging is configured is told then.
         """
+        all_handlers.clear()  # what a fixture of another module has configured
+
         with mirror(Metrics, engine=engine) as made:
             committed(engine, row(1))
             assert not made.flush()
