@@ -5,6 +5,7 @@ What is promised of builds in a database, whichever it is. A subclass has the fi
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -21,7 +22,7 @@ from lifecycle_model import Metrics, build_id, engine_to, row, told, told_keys
 from tierlog.context import EMPTY
 from tierlog.errors import ConfigError, QueryError
 from tierlog.handler import TierHandler
-from tierlog.lifecycle import build_days, builds, builds_ddl, ddl, mirror
+from tierlog.lifecycle import DatabaseError, build_days, builds, builds_ddl, ddl, mirror
 from tierlog.query import builds as asked_builds
 from tierlog.query import builds_cursor, open_store
 from tierlog.segments import SegmentSink
@@ -418,6 +419,22 @@ class BuildsContract:
             pages.append(asked_builds(engine, limit=7, before=builds_cursor(pages[-1][-1])))
 
         assert [one.build_id for page in pages for one in page] == [build_id(number) for number in range(39, -1, -1)]
+
+    def test_a_table_that_has_changed(self, engine):
+        """
+        A column that is dropped or added while the program runs is noticed by the first
+        question that fails for it.
+        """
+        for change in ("DROP COLUMN node_version", "ADD COLUMN node_version TEXT DEFAULT '22'"):
+            builds(engine)
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"ALTER TABLE project_build_metrics {change}")
+            with contextlib.suppress(DatabaseError):
+                builds(engine)
+
+        with pytest.raises(QueryError):
+            builds(engine, before="x")
+        assert builds(engine, limit=1)[0].node_version == "22"
 
     def test_days(self, engine):
         """

@@ -116,6 +116,17 @@ def test_signals_are_passed_on(tmp_path, number):
     assert (code, out, lines(tmp_path)) == (9, b"ready\nbye\n", ["ready", "bye"])
 
 
+def test_started_by_a_process_that_ignores_its_children(tmp_path):
+    """
+    The exit code is the command's, though the signal that tells of its end was ignored.
+    """
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    process = started(tmp_path, "--", "sh", "-c", "read word; exit 7")
+    signal.signal(signal.SIGCHLD, before)
+
+    assert finished(process, b"go\n")[0] == 7
+
+
 def test_what_nohup_has_ignored(tmp_path):
     """
     A signal that is ignored when the command starts stays ignored.

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import tierlog
-from children import FOLDER, run
+from children import FOLDER, run, until
 from conftest import ULID
 from lifecycle_contract import FIRST, BuildsContract, MirrorContract, handler_on
 from lifecycle_model import Base, Metrics, build_id, engine_to, row, told, told_keys
@@ -89,6 +89,7 @@ class TestTrouble:
         with mirror(Metrics, engine=engine, handler=TierHandler(sink=sink)) as made:
             committed(engine, row(1), row(2))
             assert not made.flush(0.1)
+            until(lambda: made.stats()["last_error"])
             sink.is_full = False
 
             assert made.flush()
@@ -156,11 +157,16 @@ class TestTrouble:
             assert "\n" not in str(caught.value)
 
 
-def test_in_memory(tmp_path):
+@pytest.mark.parametrize("begins_itself", [False, True])
+def test_in_memory(tmp_path, begins_itself):
     """
-    A database in memory, as tests have one, is dispatched when it is asked for.
+    A database in memory, as tests have one, is dispatched when it is asked for; also one
+    whose transactions are begun as SQLAlchemy advises for the sake of savepoints.
     """
     engine = sa.create_engine("sqlite://")
+    if begins_itself:
+        sa.event.listen(engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
+        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     Base.metadata.create_all(engine)
     with mirror(Metrics, engine=engine, handler=handler_on(tmp_path)) as made:
         committed(engine, row(1))

@@ -5,6 +5,7 @@ Queries: every record that is asked for, once, in order, wherever it is and what
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import re
 from datetime import UTC, datetime
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import orjson
 import pytest
+import zstandard
 
 from conftest import OTHER_ULID, ULID
 from queried import DAY, HOUR, NOW, THIRD_ULID, catalogued, everything, files, lines_of, numbers, some, write
 from tierlog.errors import QueryError
+from tierlog.packing import pack_file
 from tierlog.query import open_store
 from tierlog.segments import Journal
 
@@ -23,6 +26,12 @@ from tierlog.segments import Journal
 @pytest.fixture(name="root")
 def _root(tmp_path):
     return tmp_path / "logs"
+
+
+def _framed(body):
+    packed = io.BytesIO()
+    pack_file(io.BytesIO(body), packed, "zst")
+    return packed.getvalue()
 
 
 class TestAnswers:
@@ -324,6 +333,27 @@ class TestBadLines:
         assert "too early" in search.problems[0].problem
         lost = set(numbers(orjson.loads(line) for line in body.splitlines()))
         assert set(numbers(events)) - set(numbers(found)) <= lost
+
+    @pytest.mark.parametrize(("ending", "pack"), [("gz", gzip.compress), ("zst", zstandard.compress), ("zst", _framed)])
+    def test_a_packed_segment_that_breaks_off(self, root, ending, pack):
+        """
+        All records that can be unpacked are delivered, but for one that is cut in two; that the
+        rest is missing is told.
+        """
+        write(root, [(NOW + n, "system", "info", {}, f"record {n * n * n}", {"n": n}) for n in range(3_000)], max_bytes=2_000_000)
+        events = everything(root)
+        [path] = files(root)
+        packed = pack(path.read_bytes())
+        path.unlink()
+        path.with_name(f"{path.name}.{ending}").write_bytes(packed[: len(packed) // 2])
+
+        search = open_store(root).search()
+        found = list(search)
+
+        assert found == events[: len(found)]
+        assert len(events) // 4 < len(found) < len(events)
+        assert search.skipped <= 1
+        assert [problem.problem for problem in search.problems] == ["can't be read: it ends too early"]
 
     def test_a_folder_that_cannot_be_read_is_a_problem(self, root, monkeypatch):
         """

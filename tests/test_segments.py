@@ -20,7 +20,7 @@ import tierlog
 from checker import check
 from children import finish, run, start, until
 from tierlog import TierHandler
-from tierlog.segments import SegmentSink
+from tierlog.segments import SegmentSink, finished
 
 
 PROJECT = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -393,6 +393,18 @@ class TestOpenSegments:
 
         assert handler.stats()["segments"]["finished"] == 2
 
+    def test_a_closed_file_of_a_build_that_ends_is_finished(self, make, tmp_path):
+        """
+        A build's file that is closed for want of room when the build ends is finished then, so that it can be shipped.
+        """
+        handler = make(max_open_segments=1)
+        write(handler, tier="build", build_id=BUILD)
+        write(handler)
+
+        handler.pipeline.sink.end_build(BUILD)
+
+        assert [one.place.id for one in finished(tmp_path / "logs")] == [BUILD]
+
     @pytest.mark.parametrize("writer", WRITERS)
     def test_a_thousand_projects_need_few_open_files(self, make, tmp_path, writer):
         """
@@ -403,7 +415,7 @@ class TestOpenSegments:
         for turn in range(2):
             for number in range(1_000):
                 write(handler, f"{turn}-{number}", at=datetime.now(UTC), tier="action", project_id=f"p{number}")
-        most = len(set(open_descriptors(tmp_path / "logs")))
+        most = len({name for name in open_descriptors(tmp_path / "logs") if name.endswith(".ndjson")})
         handler.close()
 
         checked = check(tmp_path / "logs")

@@ -269,3 +269,27 @@ def _inode(fd):
         return os.fstat(fd).st_ino
     except OSError:
         return None
+
+
+@pytest.mark.parametrize("packing", [None, "gz"])
+def test_what_has_changed_since_it_was_sealed_stays(root, packing):
+    """
+    A segment that somebody has appended to after its first upload, whose answer was lost, isn't deleted.
+    """
+
+    class Mute(MemoryStore):
+        def put(self, put):
+            super().put(put)
+            raise StoreError("the answer is lost")
+
+    place = write(root, seq=1)
+    with pytest.raises(StoreError, match="lost"):
+        Uploader(root, store := Mute(), Ledger(root), packing=packing).upload(place)
+    with (root / local_path(place)).open("ab") as file:
+        file.write(event_line(seq=2)[0])
+    store.__class__ = MemoryStore
+
+    with pytest.raises(StoreError, match="has changed since it was sealed"):
+        Uploader(root, store, Ledger(root), packing=packing).upload(place)
+
+    assert len((root / local_path(place)).read_bytes().splitlines()) == 2

@@ -88,7 +88,7 @@ class Recovered(NamedTuple):
 
         empty: Segments without any line, taken away.
 
-        live: Segments left alone because a process has them open.
+        live: Segments left alone because a process has them open or will continue them.
 
         failed: Segments that couldn't be mended; they are tried again next time.
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 import tierlog
-from children import until
+from children import run, until
 from lifecycle_contract import FIRST, BuildsContract, MirrorContract, handler_on, killed
 from lifecycle_model import Metrics, engine_to, row, told_keys
 from servers.postgres import Postgres
@@ -168,6 +168,30 @@ def test_columns_that_are_no_texts(engine, typed):
         assert builds(engine, table=typed, **nothing) == []
     with pytest.raises(QueryError, match="status: 7 is neither a text nor several"):
         builds(engine, table=typed, status=7)
+
+
+def test_asking_before_and_after_a_fork(url, engine):
+    """
+    A process that has asked by URL and forks, as a server with workers does, shares no
+    connection with its children.
+    """
+    program = """
+    import os, sys
+    from tierlog.lifecycle import builds
+    def ask():
+        for _ in range(50):
+            builds(sys.argv[1])
+    ask()
+    pid = os.fork()
+    ask()
+    if not pid:
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    """
+
+    done = run(program, url)
+
+    assert (done.out, done.err) == ("0\n", "")
 
 
 def test_what_a_trigger_changes(engine, typed, tmp_path):

@@ -143,13 +143,19 @@ class Follower:
 
     def _waits(self, found: list[_Found]) -> bool:
         """
-        Tell whether what is held back has to wait for more than *found*.
+        Tell whether what is held back has to wait for more than *found*: whether numbers
+        are still missing before it, and there is more to be read.
         """
         if not self._held or self._tail.caught_up or len(self._held) > _MOST_HELD:
             return False
-        first = self._held[0].found.event
-        wanted = (first["instanceId"], self._next.get(first["instanceId"], 0))
-        return all((one.event["instanceId"], one.event["seq"]) != wanted for one in found)
+        ends: dict[str, int] = {}
+        seqs: dict[str, set[int]] = {}
+        for one in (*(held.found for held in self._held), *found):
+            seqs.setdefault(one.event["instanceId"], set()).add(one.event["seq"])
+        for held in self._held:
+            event = held.found.event
+            ends[event["instanceId"]] = max(ends.get(event["instanceId"], 0), event["seq"])
+        return not all(seqs[instance].issuperset(range(self._next.get(instance, 0), end)) for instance, end in ends.items())
 
     def _releasable(self, found: list[_Found]) -> int:
         """

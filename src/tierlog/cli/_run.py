@@ -73,6 +73,8 @@ def run(command: tuple[str, ...], *, root: Path | None, quiet: bool, **options: 
 
 
 def _run(command: list[str], **options: Any) -> int:
+    if hasattr(signal, "SIGCHLD"):  # ignored by who started this, it would hide the exit code
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         running = capture.start(command, **options)
     except CommandError as e:

@@ -18,7 +18,7 @@ from tierlog.doctor._finding import Finding, error, ok, warning
 from tierlog.errors import TierlogError
 from tierlog.layout import local_path
 from tierlog.query import open_store
-from tierlog.segments import Journal, finished, is_own_root
+from tierlog.segments import Journal, finished, is_live, is_own_root
 from tierlog.shipping import destination, trouble
 from tierlog.typing import Clock
 
@@ -262,7 +262,7 @@ def _of_own(root: Path, facts: RootFacts, clock: Clock) -> RootFacts:
 
 def _left_open(root: Path, clock: Clock) -> Iterator[Path]:
     """
-    Yield the open segments that nobody has locked: their process is gone.
+    Yield the open segments that nobody has locked or will continue: their process is gone.
     """
     for place in Journal(root).places():
         path = root / local_path(place)
@@ -273,8 +273,10 @@ def _left_open(root: Path, clock: Clock) -> Iterator[Path]:
         try:
             # One that was made a moment ago may be about to be locked.
             if clock() / _NS - os.fstat(fd).st_mtime >= _NEW and lock_exclusive(fd):
+                is_dead = not is_live(root, place)
                 unlock(fd)
-                yield path
+                if is_dead:
+                    yield path
         except OSError:
             continue
         finally:

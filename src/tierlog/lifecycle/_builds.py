@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,10 +34,10 @@ from sqlalchemy import table as table_called
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from tierlog.errors import ConfigError, QueryError
-from tierlog.lifecycle._engine import engine_of, told
+from tierlog.lifecycle._engine import DatabaseError, engine_of, told
 
 
-__all__ = ["TABLE", "Build", "Columns", "as_time", "bound", "builds", "builds_cursor", "columns_of", "conditions", "table_of"]
+__all__ = ["TABLE", "Build", "Columns", "as_time", "asked", "bound", "builds", "builds_cursor", "conditions", "table_of"]
 
 TABLE = "project_build_metrics"
 _NEEDED = ("id", "build_id", "project_id", "status", "created_at")
@@ -164,8 +165,7 @@ def builds(
     found = engine_of(engine)
     if type(limit) is not int or limit < 0:
         raise QueryError("limit", f"{limit!r} isn't a whole number of at least 0")
-    with told(found):
-        columns = columns_of(found, table)
+    with asked(found, table) as columns:
         wanted = {"status": status, "failure_stage": failure_stage, "framework": framework}
         where = conditions(columns, {**wanted, "project_id": project_id, "build_id": build_id}, since, until)
         if before is not None:
@@ -184,7 +184,26 @@ def builds_cursor(build: Build) -> str:
     return build.cursor
 
 
-def columns_of(engine: Engine, name: str) -> Columns:
+@contextmanager
+def asked(engine: Engine, table: str) -> Iterator[Columns]:
+    """
+    Give the columns of *table* to a block that asks for its rows. What is known of them is
+    forgotten if that fails: the table may have changed.
+
+    Raises:
+        ConfigError: There's no such table, or it lacks columns.
+
+        DatabaseError: The database didn't answer.
+    """
+    try:
+        with told(engine):
+            yield _columns_of(engine, table)
+    except (DatabaseError, QueryError):
+        _known.get(engine, {}).pop(table, None)
+        raise
+
+
+def _columns_of(engine: Engine, name: str) -> Columns:
     """
     Return the columns of the table called *name*.
 

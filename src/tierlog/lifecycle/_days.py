@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import column, null, select
 
-from tierlog.lifecycle._builds import TABLE, as_time, columns_of, conditions, table_of
-from tierlog.lifecycle._engine import engine_of, told
+from tierlog.lifecycle._builds import TABLE, as_time, asked, conditions, table_of
+from tierlog.lifecycle._engine import engine_of
 
 
 __all__ = ["BuildDay", "build_days"]
@@ -51,8 +51,7 @@ def build_days(
     The arguments are those of :func:`builds`, and so is what is raised.
     """
     found = engine_of(engine)
-    with told(found):
-        columns = columns_of(found, table)
+    with asked(found, table) as columns:
         duration = column("total_duration_ms") if "total_duration_ms" in columns else null()
         chosen: Any = select(column("created_at"), column("status"), duration).select_from(table_of(table))
         chosen = chosen.where(*conditions(columns, {"project_id": project_id}, since, until))

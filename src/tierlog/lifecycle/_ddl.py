@@ -152,7 +152,10 @@ def install(connection: Connection, target: Target) -> None:
     plan = _planned(target, connection.dialect.name)
     is_postgresql = connection.dialect.name == "postgresql"
     # One process at a time, of all that start at once.
-    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})" if is_postgresql else "BEGIN IMMEDIATE")
+    if is_postgresql:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    elif not connection.connection.in_transaction:  # an application's own engine may have begun one
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
     for statement in plan.first:
         connection.exec_driver_sql(statement)
     present = _present(connection, target, plan)

@@ -4,6 +4,7 @@ The way to a database: engines from what is given, and its errors in one line.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -29,7 +30,6 @@ _DRIVERS = {
 _DIALECTS = ("sqlite", "postgresql")
 _MOST_CHARS = 300
 _CONNECT_TIMEOUT = 5  # seconds
-_LOCKED_TIMEOUT = 2.0  # seconds; it is tried again, and the end of a process must not wait for long
 
 
 class DatabaseError(TierlogError):
@@ -66,7 +66,7 @@ def application_engine(given: Any) -> Engine:
     """
     found = getattr(given, "sync_engine", given)
     if isinstance(found, (str, URL)):
-        found = _of_url(_parsed(found))
+        found = _of_url(_parsed(found), os.getpid())
     if not isinstance(found, Engine):
         raise ConfigError("engine", f"{type(given).__name__} isn't an engine of SQLAlchemy, nor a URL such as sqlite:///app.db")
     if found.dialect.name not in _DIALECTS:
@@ -79,7 +79,7 @@ def engine_of(given: Any) -> Engine:
     Return an engine for threads to what *given* is one to; see :func:`application_engine`.
     """
     found = application_engine(given)
-    return _of_url(found.url) if found.dialect.is_async else found
+    return _of_url(found.url, os.getpid()) if found.dialect.is_async else found
 
 
 def own_engine(engine: Engine) -> Engine:
@@ -92,7 +92,7 @@ def own_engine(engine: Engine) -> Engine:
         MissingExtraError: The database's driver isn't installed.
     """
     if engine.dialect.name == "sqlite":
-        return _made(engine.url, poolclass=NullPool, connect_args={"timeout": _LOCKED_TIMEOUT})
+        return _made(engine.url, poolclass=NullPool)
     return _made(engine.url, pool_size=1, max_overflow=1, pool_pre_ping=True)
 
 
@@ -144,8 +144,8 @@ def _parsed(given: str | URL) -> URL:
 
 
 @lru_cache(maxsize=16)
-def _of_url(url: URL) -> Engine:
-    return _made(url)
+def _of_url(url: URL, _process: int) -> Engine:
+    return _made(url)  # its connections aren't for a forked child
 
 
 def _made(url: URL, **options: Any) -> Engine:

@@ -26,6 +26,7 @@ _SECOND_NS = 1_000_000_000
 _FRESH_NS = 3 * _SECOND_NS  # a folder may change twice in what its time takes for one moment
 _LATER_NS = 10 * _SECOND_NS
 _SHARE = 20  # of the time, one part goes for looking
+_SOON_NS = _SECOND_NS
 _DEPTH = 2
 
 
@@ -139,10 +140,13 @@ class Folder:
         if began_ns < (self._soon_ns if self.is_due else self._later_ns):
             return
         self.is_due = False
+        is_first = not self.looked_ns
         yield from self._walk(now_ns)
         self.looked_ns = now_ns
         ended_ns = self._monotonic()
-        self._soon_ns = ended_ns + (ended_ns - began_ns) * _SHARE
+        self._soon_ns = ended_ns
+        if not is_first:  # that took long, as nothing was known
+            self._soon_ns += min((ended_ns - began_ns) * _SHARE, _SOON_NS)
         self._later_ns = self._soon_ns + _LATER_NS
 
     def _walk(self, now_ns: int) -> Iterator[Found]:

@@ -26,7 +26,9 @@ from tierlog.query._watch import STORE_SLACK_MS, Appeared, Seen, StoreWatch
 __all__ = ["Following"]
 
 _MS_NS = 1_000_000
-_SLACK_MS = 60_000  # by how much a record may be behind the clock when it is written
+_SLACK_MS = 60_000  # by how much the file system's clock may be behind
+_LEAST_SLACK_MS = 3_000  # the same, where so much is finished that a cursor would have to name many
+_MOST_LATELY = 64  # finished segments that a cursor names, if the least slack allows
 _AGREED_MS = 60_000  # between a file's time and that of its last record, if they are of one clock
 _HOUR_MS = 3_600_000
 _MOST_WATCHED = 1_024
@@ -161,7 +163,7 @@ class Following:
         if segment.key is not None and isinstance(error, StoreError):
             self._seek(segment.key, segment.offset, segment.name, segment.modified_ns // _MS_NS)
 
-    def skip_all(self) -> None:
+    def skip_all(self, now_ns: int) -> None:
         """
         Go behind everything that there is.
         """
@@ -173,6 +175,7 @@ class Following:
                     self.finish(segment)
             except (Gone, OSError) as e:
                 self.failed(segment, e)
+        self._forget(now_ns // _MS_NS)
 
     def position(self) -> Position:
         """
@@ -363,9 +366,11 @@ class Following:
         """
         Move the horizon, and forget what isn't met again.
         """
-        looked = min((folder.looked_ns for folder in self._folders), default=0) // _MS_NS - _SLACK_MS
+        looked = min((folder.looked_ns for folder in self._folders), default=0) // _MS_NS
+        crowded = self._past.crowded_ms(_MOST_LATELY)
+        seen = min(looked - _LEAST_SLACK_MS, max(looked - _SLACK_MS, crowded))
         unread = [one.modified_ns // _MS_NS for one in self._files.values() if one.is_unread and not one.is_stored]
-        self._past.horizon_ms = max(self._past.horizon_ms, min([looked, *unread]))
+        self._past.horizon_ms = max(self._past.horizon_ms, min([seen, *unread]))
         self._past.forget(now_ms)
         self._foreign.intersection_update([*self._past.done, *self._past.sought, *self._keys])
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 import errno
 import os
 import weakref
-from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from collections.abc import Callable, Iterator
+from io import BufferedReader
+from typing import BinaryIO, Protocol, cast
 
 from tierlog._platform import OPEN_READ
 from tierlog.blocks import BLOCK_BYTES, blocks
+from tierlog.errors import TierlogError
 from tierlog.packing import open_plain, unpack_frame
 from tierlog.query._listing import Listed
 from tierlog.stores import Store
@@ -156,8 +158,34 @@ class _Object:
 
 
 def _ended(file: BinaryIO) -> Iterator[bytes]:
-    for block in blocks(file):
+    readable = _Readable(file)
+    for block in blocks(cast("BinaryIO", readable)):
         yield block if block.endswith(b"\n") else block + b"\n"
+    if readable.error is not None:
+        raise readable.error
+
+
+class _Readable:
+    """
+    What can be read of a file before it turns out to be damaged, or breaks off.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = cast("BufferedReader", file)
+        self.error: Exception | None = None
+
+    def read(self, size: int) -> bytes:
+        return self._tried(self._file.read1, size)  # read() would drop what it has when it fails
+
+    def readline(self) -> bytes:
+        return self._tried(self._file.readline, -1)
+
+    def _tried(self, read: Callable[[int], bytes], size: int) -> bytes:
+        try:
+            return b"" if self.error is not None else read(size)
+        except (TierlogError, OSError) as e:
+            self.error = e
+            return b""
 
 
 class Spooled:

@@ -6,6 +6,7 @@ aren't where they were.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from heapq import nlargest
 from typing import NamedTuple
 
 from tierlog.query._folder import Found
@@ -134,6 +135,14 @@ class Past:
             if is_met:
                 found[key] = one.offset
         return found
+
+    def crowded_ms(self, count: int) -> int:
+        """
+        Return since when only so many of those that were read were last written to, in
+        **milliseconds** since the epoch; 0 if there are no more.
+        """
+        latest = nlargest(count + 1, [one.modified_ms for one in self.done.values()])
+        return latest[-1] + 1 if len(latest) > count else 0
 
     def forget(self, now_ms: int) -> None:
         """

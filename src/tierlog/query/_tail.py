@@ -134,9 +134,10 @@ class Tail(Iterator[dict[str, Any]]):
         self._begin: Position = position
         self._restored: list[_Record] = []
         self._texts: dict[str, str] = {}
-        self._following.look(clock(), monotonic())
+        now_ns = clock()
+        self._following.look(now_ns, monotonic())
         if cursor is None and is_from_now:
-            self._following.skip_all()
+            self._following.skip_all(now_ns)
 
     def __iter__(self) -> Self:
         return self

@@ -1,8 +1,9 @@
 """
 Mending the segments that killed processes left behind.
 
-Only what can be locked is touched, so a live neighbour never is. Every step may
-be repeated: killed anywhere and run again, the result is the same.
+Only what can be locked, and whose instance has no live process that has closed it for
+the moment, is touched, so a live neighbour never is. Every step may be repeated: killed
+anywhere and run again, the result is the same.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tierlog._platform import OPEN_PLAIN, is_still_at, lock_exclusive, unlock
 from tierlog.layout import Place, local_path
 from tierlog.ndjson import decode
 from tierlog.segments._journal import Journal
+from tierlog.segments._live import forget_dead, is_live
 from tierlog.typing import Recovered
 
 
@@ -52,6 +54,7 @@ def recover_segments(root: Path) -> Recovered:
         segments += 1
         torn += outcome.torn
         empty += outcome.empty
+    forget_dead(root)
     return Recovered(segments, torn, empty, live, failed)
 
 
@@ -66,7 +69,7 @@ def _recover_one(root: Path, place: Place, journal: Journal) -> Recovered | None
         if not lock_exclusive(fd):
             return None
         try:
-            if not is_still_at(fd, path):
+            if not is_still_at(fd, path) or is_live(root, place):
                 return None
             fragments, end = _inspect(file)
             for fragment in fragments:

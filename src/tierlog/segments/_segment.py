@@ -188,6 +188,8 @@ class Segment:
         Raises:
             OSError: It couldn't be closed as it should; recovery will mend it.
         """
+        if self._file is None and self.is_shared and (self._root / local_path(self.place)).exists():
+            self.open(is_mapped=False, is_new=False)  # only who has it open can tell that nobody else has
         file = self._file
         is_torn = self.is_torn
         is_last = file is None or not self.is_shared or file.is_alone()

@@ -12,30 +12,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from weakref import ref
-
-from ulid import ULID
 
 from tierlog import _fork
-from tierlog._platform import sync_folders
-from tierlog.envelope import ID_FORMATS, Route, line_ms
-from tierlog.errors import ConfigError
-from tierlog.layout import Place, local_path
+from tierlog.envelope import ID_FORMATS, Route
+from tierlog.layout import local_path
 from tierlog.options import choice, count, seconds, size
 from tierlog.report import emergency, report
-from tierlog.segments._journal import Journal
+from tierlog.segments._opener import Opener, check_writable
 from tierlog.segments._policy import Policy
 from tierlog.segments._recover import recover_segments
 from tierlog.segments._segment import Segment
+from tierlog.segments._sweeper import Sweeper
 from tierlog.typing import Commit
 
 
 __all__ = ["SegmentSink"]
 
-_SHARED_TIERS = frozenset(["build", "deploy"])
 _BATCH_BYTES = 65_536
-_OPEN_ATTEMPTS = 1_500
-_OPEN_PAUSE = 0.002  # seconds; a neighbour mends the file at this moment
 _FULL = frozenset([errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)])
 
 
@@ -112,11 +105,10 @@ class SegmentSink:
         self._max_open = count("sink.max_open_segments", max_open_segments)
         self._flush_interval = seconds("sink.flush_interval", flush_interval, least=0.001)
         self._monotonic = monotonic
-        self._journal = Journal(self.root)
         self._is_closed = False
         self._begin_anew()
         self._keep = {"process": None, "batch": self._keep_later, "disk": self._keep_synced}[durability]
-        _check_writable(self.root)
+        check_writable(self.root)
         self.recovered = recover_segments(self.root)
         _fork.watch(self)
 
@@ -211,11 +203,13 @@ class SegmentSink:
 
         A line written after this is kept: in a new segment, by appending.
         """
-        self._wake.set()
+        self._sweeper.stop()
         with self._undisturbed():
             self._is_closed = True
+            self._opener.is_mapped = False  # after this, nobody cuts the filler
             for segment in self._all():
                 self._finish(segment)
+            self._opener.release()
 
     def stats(self) -> Mapping[str, Any]:
         """
@@ -246,17 +240,20 @@ class SegmentSink:
         """
         for segment in self._open.values():
             segment.abandon()
+        self._opener.abandon()
         self._begin_anew()
 
     def __del__(self) -> None:
         # Lines that were written after close() are in segments nobody else ends.
-        if getattr(self, "_open", None):
+        if hasattr(self, "_finished"):
             self.close()
 
     def _begin_anew(self) -> None:
         self.lock = threading.RLock()
-        self._wake = threading.Event()
-        self._has_thread = False
+        period = self._flush_interval if self.durability == "batch" else self._policy.period
+        self._sweeper = Sweeper(self, period)
+        is_mapped = self.writer == "mmap" and not self._is_closed
+        self._opener = Opener(self.root, self._policy, is_mapped=is_mapped, is_synced=self.durability == "disk")
         self._is_busy = False
         self._held: list[tuple[bytes, Route]] = []
         self._last: Segment | None = None
@@ -352,47 +349,27 @@ class SegmentSink:
             self._finish(segment)
         if len(self._open) >= self._max_open:
             self._park(next(iter(self._open.values())))
-        fresh = self._resumed(route, line, now) or self._begun(route, line, now)
+        fresh = self._resumed(route, line, now) or self._opener.begin(route, line, now)
         self._open[fresh.key] = self._last = fresh
-        self._start_thread()
+        if not self._is_closed:
+            self._sweeper.start()
         return fresh
 
     def _resumed(self, route: Route, line: bytes, now: float) -> Segment | None:
         parked = self._parked.pop(route.key, None)
-        if parked is None:
-            return None
-        if now < parked.due and parked.open(is_mapped=self._is_mapped, is_new=False) and parked.size + len(line) <= parked.limit:
+        if parked is None or self._opener.resume(parked, line, now):
             return parked
         self._finish(parked)
         return None
-
-    def _begun(self, route: Route, line: bytes, now: float) -> Segment:
-        ms = line_ms(line)
-        is_shared = route.tier in _SHARED_TIERS
-        if is_shared:
-            place = Place(route.tier, route.day, route.id)
-        else:
-            place = Place(route.tier, route.day, route.id, route.instance, _new_ulid(ms))
-        due, limit = self._policy.due(now, ms, is_shared=is_shared), self._policy.limit(is_shared=is_shared)
-        segment = Segment(self.root, self._journal, route, place, due, limit)
-        for _ in range(_OPEN_ATTEMPTS):
-            if segment.open(is_mapped=self._is_mapped, is_new=True):
-                if self.durability == "disk":
-                    sync_folders(self.root / local_path(place), self.root)
-                return segment
-            time.sleep(_OPEN_PAUSE)
-        raise OSError(errno.EBUSY, "is held by another process", local_path(place))
-
-    @property
-    def _is_mapped(self) -> bool:
-        return self.writer == "mmap" and not self._is_closed  # after close() nobody cuts the filler
 
     def _park(self, segment: Segment) -> None:
         """
         Close the file of *segment* until its next line.
         """
         self._write_buffer(segment)
-        if self._leave(segment):
+        if not self._opener.may_park(segment):
+            self._finish(segment)
+        elif self._leave(segment):
             segment.park()
             self._parked[segment.key] = segment
 
@@ -416,39 +393,3 @@ class SegmentSink:
             if segments.get(segment.key) is segment:
                 del segments[segment.key]
         return was_open
-
-    def _start_thread(self) -> None:
-        if self._has_thread or self._is_closed:
-            return
-        self._has_thread = True
-        period = self._flush_interval if self.durability == "batch" else self._policy.period
-        thread = threading.Thread(target=_sweep, args=(ref(self), self._wake, period), name="tierlog-sweep", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:  # the interpreter is ending: close() is next
-            return
-
-
-def _sweep(sink: ref[SegmentSink], wake: threading.Event, period: float) -> None:
-    while not wake.wait(period):
-        alive = sink()
-        if alive is None:
-            return
-        alive.sweep()
-        del alive
-
-
-def _new_ulid(ms: int) -> str:
-    # python-ulid's own generator keeps state that a fork copies, so the random part
-    # comes from the system.
-    return str(ULID.from_bytes(min(max(ms, 0), (1 << 48) - 1).to_bytes(6, "big") + os.urandom(10)))
-
-
-def _check_writable(root: Path) -> None:
-    try:
-        (root / ".tierlog").mkdir(parents=True, exist_ok=True)
-        probe = root / ".tierlog" / f"probe-{os.getpid()}-{threading.get_ident()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as e:
-        raise ConfigError("sink.root", f"{root} can't be written ({e.strerror or e}); make it writable or choose another") from e

@@ -233,6 +233,10 @@ class Uploader:
         if sealed is None:
             sync_data(file.fileno())
             sealed = self.ledger.seal(place, _facts(content, place.packing))
+        elif place.packing is None and os.fstat(file.fileno()).st_size != sealed.facts.size:
+            raise StoreError(
+                f"{local_path(place)} has changed since it was sealed in the ledger; it stays on the disk", code="Changed"
+            )
         content.seek(0)
         body = self._packed(content, sealed.facts.size, sealed.facts.md5) if place.packing is None else _as_it_is(content)
         metadata = object_metadata(place, sealed.facts, sealed.prev_sha256)
