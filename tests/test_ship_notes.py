@@ -280,7 +280,7 @@ def test_what_has_changed_since_it_was_sealed_stays(root, packing):
     class Mute(MemoryStore):
         def put(self, put):
             super().put(put)
-            raise StoreError("the answer is lost")
+            raise StoreError("the answer is lost", code="Lost")
 
     place = write(root, seq=1)
     with pytest.raises(StoreError, match="lost"):

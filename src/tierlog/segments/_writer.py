@@ -245,13 +245,12 @@ class SegmentSink:
 
     def __del__(self) -> None:
         # Lines that were written after close() are in segments nobody else ends.
-        if hasattr(self, "_finished"):
+        if getattr(self, "_open", None) or getattr(self, "_parked", None):
             self.close()
 
     def _begin_anew(self) -> None:
         self.lock = threading.RLock()
-        period = self._flush_interval if self.durability == "batch" else self._policy.period
-        self._sweeper = Sweeper(self, period)
+        self._sweeper = Sweeper(self, self._flush_interval if self.durability == "batch" else self._policy.period)
         is_mapped = self.writer == "mmap" and not self._is_closed
         self._opener = Opener(self.root, self._policy, is_mapped=is_mapped, is_synced=self.durability == "disk")
         self._is_busy = False
@@ -349,11 +348,13 @@ class SegmentSink:
             self._finish(segment)
         if len(self._open) >= self._max_open:
             self._park(next(iter(self._open.values())))
-        fresh = self._resumed(route, line, now) or self._opener.begin(route, line, now)
+        fresh = self._resumed(route, line, now) or self._begun(route, line, now)
         self._open[fresh.key] = self._last = fresh
-        if not self._is_closed:
-            self._sweeper.start()
+        self._start_thread()
         return fresh
+
+    def _begun(self, route: Route, line: bytes, now: float) -> Segment:
+        return self._opener.begin(route, line, now)
 
     def _resumed(self, route: Route, line: bytes, now: float) -> Segment | None:
         parked = self._parked.pop(route.key, None)
@@ -361,6 +362,10 @@ class SegmentSink:
             return parked
         self._finish(parked)
         return None
+
+    def _start_thread(self) -> None:
+        if not self._is_closed:
+            self._sweeper.start()
 
     def _park(self, segment: Segment) -> None:
         """
