@@ -29,6 +29,8 @@ def logging_state():
     manager = logging.Logger.manager
     before = (root.level, root.handlers[:], root.filters[:], logging.getLoggerClass(), logging.getLogRecordFactory())
     known = set(manager.loggerDict)
+    loggers = [one for one in manager.loggerDict.values() if isinstance(one, logging.Logger)]
+    states = [(one, type(one), one.level, one.disabled, one.propagate, one.handlers[:], one.filters[:]) for one in loggers]
     handlers = handler.all_handlers[:]
     last_resort = logging.lastResort
     token = context.restore(context.EMPTY)
@@ -47,5 +49,9 @@ def logging_state():
     logging.setLogRecordFactory(before[4])
     logging.disable(logging.NOTSET)
     logging.lastResort = last_resort
+    for one, kind, level, disabled, propagate, own_handlers, filters in states:
+        one.__class__ = kind
+        one.setLevel(level)
+        one.disabled, one.propagate, one.handlers[:], one.filters[:] = disabled, propagate, own_handlers, filters
     for name in set(manager.loggerDict) - known:
         del manager.loggerDict[name]
