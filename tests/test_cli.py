@@ -227,6 +227,7 @@ class TestReport:
         _, text = report
         lines = [line.strip() for line in text.partition("What to type next")[2].splitlines()]
         change_folder, *commands = [line for line in lines if line and not line.startswith(("#", "import"))]
+        commands = [command for command in commands if " serve " not in command]  # it runs until it is stopped: tests/admin
 
         for command in commands:
             result = subprocess.run(["sh", "-c", f"{change_folder} && {command}"], capture_output=True, check=True)

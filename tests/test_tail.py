@@ -536,6 +536,42 @@ class TestManySegments:
         assert len(tail._following._files) == 0
         assert len(tail._following._past.done) <= 6
 
+    def test_a_cursor_stays_short(self, root):
+        """
+        However much was finished within the last minute, a cursor names little of it, and goes on behind all of it.
+        """
+        write(root, some(400, step=0), max_bytes=900)
+        lately = time.time_ns() - 20 * 10**9
+        for path in files(root):
+            os.utime(path, ns=(lately, lately))
+        now, since = open_store(root).tail(), open_store(root).tail(since=0)
+        cursors = [now.cursor]
+        assert len(drained(since, 400)) == 400
+        until(lambda: len(since.cursor) < 1_100 or since.poll())
+        cursors.append(since.cursor)
+
+        handler = write(root, some(10), name="other")
+
+        assert [len(cursor) < 1_100 for cursor in cursors] == [True, True]
+        found = [drained(open_store(root).tail(cursor=cursor), 10) for cursor in cursors]
+        assert [[seq for _, seq in numbers(events)] for events in found] == [list(range(10))] * 2
+        handler.close()
+
+    def test_the_first_look_holds_nothing_up(self, root, monkeypatch):
+        """
+        However long the first look took, what comes and is finished right after it is found by the next poll.
+        """
+        write(root, some(20))
+        ticks = iter(range(0, 10**15, 30 * 10**9))
+        frozen: list[int] = []
+        tail = Tail(open_store(root)._sources, Filters(), None, monotonic=lambda: frozen[0] if frozen else next(ticks))
+        frozen.append(next(ticks) - 30 * 10**9)
+
+        write(root, some(10), name="other")
+
+        assert len(tail.poll()) == 10
+        assert tail.caught_up
+
     def test_a_poll_with_nothing_new_lists_nothing(self, root, monkeypatch):
         """
         When nothing was written, a poll looks at the open files and at one folder, and lists none.
@@ -599,13 +635,14 @@ class TestGone:
         store, found = MemoryStore(), []
         tail = open_store([root, store]).tail(tiers="build", store_poll=0)
 
+        now = time.time_ns() // 10**6 + 1_000  # what is of before it began isn't taken from the store
         for turn in range(4):
-            write(root, [(NOW + turn, "build", "info", {"build_id": ULID}, "x" * 10, {})], name=f"w{turn}")
+            write(root, [(now + turn, "build", "info", {"build_id": ULID}, "x" * 10, {})], name=f"w{turn}")
             found += tail.poll()
             ship_finished(root, store)
 
         found += drained(tail, 4 - len(found))
-        assert [event["ts"] for event in in_order(found)] == [NOW, NOW + 1, NOW + 2, NOW + 3]
+        assert [event["ts"] for event in in_order(found)] == [now, now + 1, now + 2, now + 3]
 
 
 class TestStores:

@@ -16,10 +16,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import secrets
 import shutil
 import sys
 import threading
 import time
+from contextlib import suppress
 from functools import reduce
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -29,11 +31,12 @@ import uvicorn
 from app import create_app
 from models import Base, ProjectBuildMetrics
 from moto.server import ThreadedMotoServer
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 
 import tierlog
+from tierlog import admin
 from tierlog.lifecycle import mirror
-from tierlog.query import builds, open_store
+from tierlog.query import LogStore, builds, open_store
 from tierlog.r2 import R2Store
 from tierlog.verify import verify
 
@@ -73,6 +76,8 @@ def main() -> None:
         print(f"{event['tier']:9} {event['lvl']:5} {message}")
     print(len([*Path("logs").rglob("*.ndjson")]), "segments left on the disk")
     print("nothing is missing:", verify(Path("logs"), R2Store(**where)).is_clean)
+    if "--panel" in sys.argv:
+        panel(store, engine)
 
 
 def bucket() -> dict[str, str]:
@@ -103,6 +108,17 @@ def serve(app: object) -> tuple[uvicorn.Server, threading.Thread, str]:
     return server, thread, "http://{}:{}".format(*server.servers[0].sockets[0].getsockname())
 
 
+def panel(store: LogStore, engine: Engine) -> None:
+    """
+    Show all of it in a browser, until Ctrl-C.
+    """
+    secret = secrets.token_hex(32)
+    _, thread, url = serve(admin.create_app(store, builds=engine, jwt_secret=secret))
+    print(f"{url}/#token={admin.token(secret, subject='you', scopes=['logs:read'], lifetime=3600)}", flush=True)
+    with suppress(KeyboardInterrupt):
+        thread.join()
+
+
 def post(url: str, body: dict[str, str]) -> dict[str, str]:
     """
     Send JSON, and return the JSON that is answered.
@@ -116,7 +132,7 @@ def source(number: int, *, is_broken: bool) -> str:
     Return a folder with what is to be built.
     """
     folder = Path("work", str(number), "site").absolute()
-    shutil.copytree(Path(__file__).parent / "site", folder)
+    shutil.copytree(Path(__file__).parent / "site", folder, dirs_exist_ok=True)
     if is_broken:
         (folder / "app.py").write_text("def main(:\n")
     return str(folder)

@@ -18,6 +18,7 @@ from admin.serving import SECRET, serve
 from conftest import ULID
 from queried import some, write
 from tierlog.admin import create_app, token
+from tierlog.query import open_store
 
 
 ADMIN = token(SECRET, subject="a", scopes=["logs:admin"])
@@ -51,9 +52,11 @@ class TestItself:
         """
         It isn't when one of them can't, and doesn't tell more than which.
         """
-        root = tmp_path / "logs"
+        root, other = tmp_path / "logs", tmp_path / "other"
         root.mkdir()
-        app = create_app(root, jwt_secret=SECRET, builds=f"sqlite:///{tmp_path / 'builds.db'}" if what == "builds" else None)
+        other.mkdir()
+        store = open_store([root, other])
+        app = create_app(store, jwt_secret=SECRET, builds=f"sqlite:///{tmp_path / 'builds.db'}" if what == "builds" else None)
         if what == "logs":
             shutil.rmtree(root)
 
@@ -170,6 +173,33 @@ class TestServe:
         server = start(tmp_path / "logs", "--jwt-secret-file", tmp_path / "secret", secret=None)
 
         assert httpx.get(f"{server.url}v1/admin/me", headers={"Authorization": f"Bearer {READER}"}).status_code == 200
+
+    @pytest.mark.parametrize("builds", ["builds.db", "mysql://db/app", "sqlite:///{root}/none.db"])
+    def test_builds_that_cannot_be(self, tmp_path, builds):
+        """
+        What can't be a database of builds is told at once, in one line, and none is made.
+        """
+        code, said = serving("--root", tmp_path, "--builds", builds.format(root=tmp_path))
+
+        assert code == 2
+        assert said.startswith("tierlog: --builds: ")
+        assert said.count("\n") == 1
+        assert list(tmp_path.iterdir()) == []
+
+    def test_what_may_come_later(self, tmp_path, capfd):
+        """
+        It serves without the root and the table that it was given, and says so.
+        """
+        (tmp_path / "builds.db").touch()
+
+        server = serve(tmp_path / "new", "--builds", f"sqlite:///{tmp_path / 'builds.db'}")
+        code = server.get("v1/admin/me").status_code
+        server.stop()
+
+        said = capfd.readouterr().err
+        assert code == 200
+        assert "there was no folder" in said
+        assert "there's no table 'project_build_metrics'" in said
 
     def test_port_in_use(self, tmp_path, served):
         """

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from conftest import OTHER_ULID, ULID
 from queried import everything
+from tierlog.admin._lines import Reader
 
 
 def events(answer):
@@ -151,6 +153,19 @@ def test_bad_input(served, path, status, parameter):
     assert (answer.status_code, problem["status"], problem["parameter"]) == (status, status, parameter)
 
 
+def test_the_first_line_goes_out_at_once():
+    """
+    What a search finds first isn't held back until it has found more.
+    """
+    found = iter([b"first\n", b"second\n", b"third\n"])
+    search = SimpleNamespace(lines=lambda: found)
+    reader = Reader([search], limit=None, is_newest_first=False, signed=str, with_meta=False, hides_names=False)
+
+    assert reader.chunk() == b"first\n"
+    assert next(found) == b"second\n"
+    assert (reader.chunk(), reader.chunk()) == (b"third\n", b"")
+
+
 def test_nothing_met_is_not_unknown(served):
     """
     A build of which nothing meets the filters has an empty answer, not a 404.
@@ -167,11 +182,8 @@ def test_reads_are_events(served):
     answer = served.get(f"v1/admin/logs/projects/{ULID}?text=record&userId=u3&limit=2")
 
     def written():
-        return [
-            event
-            for event in everything(served.root)
-            if event["data"].get("asked", {}).get("userId") == "u3" and event["tier"] == "action"
-        ]
+        asked = {"userId": "u3", "text": "record"}
+        return [event for event in everything(served.root) if asked.items() <= event["data"].get("asked", {}).items()]
 
     deadline = time.monotonic() + 10
     while not written() and time.monotonic() < deadline:

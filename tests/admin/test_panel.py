@@ -160,6 +160,27 @@ class TestBuilds:
         assert first.locator("time").get_attribute("title").endswith(" UTC")
         kept(panel.page, "builds", shots)
 
+    def test_without_a_database(self, chromium, ids):
+        """
+        Where no database lists builds and projects, those that wrote last are offered; a
+        build that isn't there says so.
+        """
+        server = serve(ids["root"])
+        panel = Panel(chromium, server).open()
+        heading, offered = panel.page.get_by_role("heading", level=1), panel.page.locator(".recent a")
+
+        offered.first.click()
+        expect(heading).to_contain_text("Builds")
+        expect(panel.page.locator(".line").first).to_be_visible()
+        panel.open("/timeline")
+        offered.first.click()
+        panel.settled("event")
+        panel.open(f"/builds/{'0' * 26}")
+
+        expect(panel.page.locator(".log .empty")).to_have_text("No line of a build log with this id is kept.")
+        panel.context.close()
+        server.stop()
+
     def test_filters_are_in_the_address(self, panel):
         """
         What is filtered by stands in the address, and a reload shows the same.

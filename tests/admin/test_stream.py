@@ -7,10 +7,12 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -196,6 +198,22 @@ class TestLimits:
     Listening takes only so much, whoever listens.
     """
 
+    def test_a_long_cursor(self, served):
+        """
+        A cursor that names thousands of segments reaches the stream, also in several packets.
+        """
+        where = urlsplit(served.url)
+        with socket.create_connection((where.hostname, where.port), timeout=20) as connection:
+            head = "GET /v1/admin/logs/stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            head += f"Authorization: Bearer {served.token}\r\nLast-Event-ID: "
+            for part in (head, *["A" * 10_000] * 6, "\r\n\r\n"):
+                connection.sendall(part.encode())
+                time.sleep(0.01)  # else they are one
+            answer = connection.makefile("rb").read()
+
+        assert b"application/problem+json" in answer
+        assert b"isn't one that a live tail has given" in answer
+
     def test_ping_idle_and_cap(self, tmp_path, start):
         """
         A quiet stream pings, ends after its idle limit, and there are only so many.
@@ -353,6 +371,34 @@ class TestFollower:
 
         assert [one.event["seq"] for one in again] == list(range(cut, 6))
 
+    def test_two_are_missing(self):
+        """
+        What was held back waits for all that is missing before it, as long as there is more to be read.
+        """
+        follower = Follower(lambda _: _Scripted([0, 2, 4], [1], [3]), Sealer(b"k").seal)
+
+        told = [[one.event["seq"] for one in follower.poll().events] for _ in range(3)]
+
+        assert told == [[0], [], [1, 2, 3, 4]]
+
+    def test_many_are_held_back(self):
+        """
+        However many come out of order, they are told in it, and a cursor among them is short, and goes on behind it.
+        """
+        evens, odds = list(range(0, 3_000, 2)), list(range(1, 3_000, 2))
+        sealer = Sealer(b"k")
+        follower = Follower(lambda _: _Scripted(evens, odds), sealer.seal)
+        told = follower.poll().events + follower.poll().events
+        middle = sealer.open(told[1_000].cursor.decode())
+
+        again = Follower(lambda start: _Scripted(evens, odds, start=start), sealer.seal, middle)
+        first = again.poll()
+        rest = first.events + again.poll().events
+
+        assert [one.event["seq"] for one in told] == list(range(3_000))
+        assert max(len(one.cursor) for one in told) < 100
+        assert sorted(one.event["seq"] for one in rest) == list(range(1_001, 3_000))
+
     def test_lost_number(self, tmp_path, append):
         """
         A number that never comes holds nothing up for long.
@@ -361,6 +407,42 @@ class TestFollower:
         append(self.ONE, 0, 2)
 
         assert [one.event["seq"] for one in self._told(follower, 2)] == [0, 2]
+
+
+class _Scripted:
+    """
+    A tail whose polls find the events with these numbers, and which has more to read until the last one.
+    """
+
+    def __init__(self, *polls, start=None):
+        self.problems = []
+        self._polls = list(polls)
+        self._poll, self._from = (int(part) for part in (start or "0-0").split("-"))
+        self._next = self._poll
+        self._skipped = self._from
+
+    @property
+    def caught_up(self):
+        return self._next >= len(self._polls)
+
+    @property
+    def cursor(self):
+        return self.cursor_behind(10**6)
+
+    def poll_lines(self):
+        self._poll, self._skipped, self._from = self._next, self._from, 0
+        self._next += 1
+        seqs = self._polls[self._poll][self._skipped :] if self._poll < len(self._polls) else []
+        events = ({"ts": 1_790_000_000_000 + seq, "instanceId": "w-ABCDEFGH", "seq": seq} for seq in seqs)
+        return [json.dumps(event).encode() for event in events]
+
+    def cursor_behind(self, count):
+        if self._poll >= len(self._polls) or count + self._skipped >= len(self._polls[self._poll]):
+            return f"{self._next}-0"
+        return f"{self._poll}-{count + self._skipped}"
+
+    def close(self):
+        pass
 
 
 def test_sealed_cursors_tell_nothing():

@@ -19,7 +19,7 @@ from tierlog.report import report
 
 __all__ = ["Batch", "Follower", "Told", "key_of"]
 
-_MOST_EARLY = 256  # events whose names are in a cursor
+_MOST_RUNS = 256  # that are in a cursor
 _MOST_HELD = 10_000
 _NAME_CHARS = 8
 _MOST_INSTANCES = 4_096
@@ -94,13 +94,13 @@ class Follower:
     """
 
     def __init__(self, open_tail: Callable[[str | None], Tail], seal: Callable[[str], bytes], cursor: str | None = None) -> None:
-        start, *early = (cursor or "").split(" ")
+        start, _, self._carried = (cursor or "").partition(" ")
         self._seal = seal
         self._tail = open_tail(start or None)
-        self._early = {one for text in early for one in _parsed(text)}
+        self._early = {one for text in self._carried.split() for one in _parsed(text)}
         self._next: dict[str, int] = {}
         self._held: list[_Held] = []
-        self._cursor = self._tail.cursor
+        self._cursor = self._at(self._tail.cursor)
 
     @property
     def cursor(self) -> bytes:
@@ -131,9 +131,12 @@ class Follower:
                     events.append(Told(one.event, one.line, self._seal(cursor)))
             self._held.clear()
             if not found:
-                self._cursor = tail.cursor
+                self._cursor = self._at(tail.cursor)
             self._hold(found[count:])
-        return Batch(events, self.cursor, tail.caught_up, tail.caught_up and not self._held)
+        is_last = tail.caught_up and not self._held
+        if is_last:
+            self._carried = ""
+        return Batch(events, self.cursor, tail.caught_up, is_last)
 
     def close(self) -> None:
         """
@@ -184,23 +187,26 @@ class Follower:
     def _in_order(self, found: list[_Found]) -> Iterator[tuple[_Found, str]]:
         """
         Yield what was held back and what is new, each with where a reader stands behind it:
-        before the first that it hasn't got, with the names of later ones that it has.
+        before the first that it hasn't got, with the numbers of all that it has.
         """
         queue = [*self._held, *self._with_places(found)]
         behind = self._tail.cursor_behind(len(found))
-        order = sorted(range(len(queue)), key=lambda number: queue[number].found.place) if self._held else range(len(queue))
-        if _most_early(order) > _MOST_EARLY:
-            order = range(len(queue))
+        order: Sequence[int] = range(len(queue))
+        if self._held and _runs(one.found.event for one in queue) <= _MOST_RUNS:
+            order = sorted(order, key=lambda number: queue[number].found.place)
         is_told = bytearray(len(queue) + 1)
-        first, early = 0, dict[int, tuple[str, int]]()
-        for number in order:
+        told = _Numbers()
+        first = 0
+        for count, number in enumerate(order, 1):
             is_told[number] = True
-            early[number] = _name(queue[number].found.event)
+            told.add(*_name(queue[number].found.event))
             while is_told[first]:
-                early.pop(first, None)
                 first += 1
             place = queue[first].before if first < len(queue) else behind
-            yield queue[number].found, f"{place} {_text(early.values())}" if early else place
+            yield queue[number].found, self._at(place, "" if first == count else str(told))
+
+    def _at(self, place: str, told: str = "") -> str:
+        return " ".join(filter(None, (place, self._carried, told)))
 
     def _hold(self, found: list[_Found]) -> None:
         self._held += self._with_places(found)
@@ -209,22 +215,42 @@ class Follower:
         return [_Held(one, self._tail.cursor_behind(one.number - 1)) for one in found]
 
 
-def _most_early(order: Sequence[int]) -> int:
+class _Numbers:
     """
-    Return how many are ever told before one that was found earlier.
+    The numbers of events, as runs, by their instances.
+
+    >>> numbers = _Numbers()
+    >>> for instance, seq in [("B", 7), ("A", 1), ("A", 4), ("A", 2)]:
+    ...     numbers.add(instance, seq)
+    >>> str(numbers)
+    'B:7 A:1-2.4'
     """
-    if isinstance(order, range):
-        return 0
-    most = early = first = 0
-    is_told = bytearray(len(order) + 1)
-    for number in order:
-        is_told[number] = True
-        early += 1
-        while is_told[first]:
-            first += 1
-            early -= 1
-        most = max(most, early)
-    return most
+
+    def __init__(self) -> None:
+        self._lasts: dict[str, dict[int, int]] = {}  # by the first of each run
+        self._firsts: dict[str, dict[int, int]] = {}
+
+    def __str__(self) -> str:
+        return " ".join(
+            f"{instance}:{'.'.join(f'{first}-{last}' if last > first else str(first) for first, last in sorted(lasts.items()))}"
+            for instance, lasts in self._lasts.items()
+        )
+
+    def add(self, instance: str, seq: int) -> None:
+        """
+        Add a number that isn't there.
+        """
+        lasts, firsts = self._lasts.setdefault(instance, {}), self._firsts.setdefault(instance, {})
+        first, last = firsts.pop(seq - 1, seq), lasts.pop(seq + 1, seq)
+        lasts[first], firsts[last] = last, first
+
+
+def _runs(events: Iterable[dict[str, Any]]) -> int:
+    """
+    Return how many runs the numbers of events make.
+    """
+    names = set(map(_name, events))
+    return sum((instance, seq - 1) not in names for instance, seq in names)
 
 
 def _found(number: int, line: bytes) -> _Found:
@@ -234,30 +260,6 @@ def _found(number: int, line: bytes) -> _Found:
 
 def _name(event: dict[str, Any]) -> tuple[str, int]:
     return event["instanceId"][-_NAME_CHARS:], event["seq"]
-
-
-def _text(names: Iterable[tuple[str, int]]) -> str:
-    """
-    Return names as a text.
-
-    >>> _text([("B", 7), ("A", 1), ("A", 2), ("A", 4)])
-    'A:1-2.4 B:7'
-    """
-    parts: list[str] = []
-    instance, first, last = "", 0, -1
-    for one, seq in sorted(names):
-        if one != instance:
-            parts.append(f" {one}:{seq}")
-        elif seq == last + 1:
-            if last > first:
-                parts.pop()
-            parts.append(f"-{seq}")
-            last = seq
-            continue
-        else:
-            parts.append(f".{seq}")
-        instance, first, last = one, seq, seq
-    return "".join(parts).lstrip()
 
 
 def _parsed(text: str) -> Iterator[tuple[str, int]]:

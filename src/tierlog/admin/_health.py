@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -24,17 +24,14 @@ __all__ = ["Health", "checks"]
 _FRESH = 5.0  # seconds
 
 
-def checks(store: LogStore, builds: Any) -> dict[str, Callable[[], object]]:
+def checks(store: LogStore, builds: Any) -> list[tuple[str, Callable[[], object]]]:
     """
-    Return what raises if something can't be reached, by what it is called.
+    Return what raises if something can't be reached, each with what it is called.
     """
-    found: dict[str, Callable[[], object]] = {}
-    for root in store.roots:
-        found["the folder of the logs"] = partial(os.listdir, root)
-    for one in store.stores:
-        found["the store of the logs"] = partial(_listed, one)
+    found: list[tuple[str, Callable[[], object]]] = [("a folder of the logs", partial(os.listdir, root)) for root in store.roots]
+    found += [("a store of the logs", partial(_listed, one)) for one in store.stores]
     if builds is not None:
-        found["the database of builds"] = partial(query_builds, builds, limit=1)
+        found.append(("the database of builds", partial(query_builds, builds, limit=1)))
     return found
 
 
@@ -47,11 +44,11 @@ class Health:
     Looks, but not more often than every few seconds, whoever asks how often.
 
     Args:
-        checks: What raises if something can't be reached, by what it is called.
+        checks: What raises if something can't be reached, each with what it is called.
     """
 
-    def __init__(self, checks: dict[str, Callable[[], object]]) -> None:
-        self._checks = checks
+    def __init__(self, checks: Iterable[tuple[str, Callable[[], object]]]) -> None:
+        self._checks = list(checks)
         self._lock: Lock | None = None
         self._looked = -_FRESH
         self._problem: str | None = None
@@ -68,7 +65,7 @@ class Health:
             return self._problem
 
     def _look(self) -> str | None:
-        for name, check in self._checks.items():
+        for name, check in self._checks:
             try:
                 check()
             except (TierlogError, OSError, ValueError) as e:

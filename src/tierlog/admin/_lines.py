@@ -65,7 +65,8 @@ class Reader:
 
     def chunk(self) -> bytes:
         """
-        Return the next lines; nothing at the end.
+        Return the next lines; nothing at the end. The first goes out at once: how long the
+        next one takes isn't known.
         """
         if self._is_over:
             return b""
@@ -74,7 +75,7 @@ class Reader:
         for run in self._runs:
             parts.append(run)
             size += len(run)
-            if self._is_stopped or size >= _CHUNK_BYTES or time.monotonic() - since > _PATIENCE:
+            if self._is_stopped or not self.count or size >= _CHUNK_BYTES or time.monotonic() - since > _PATIENCE:
                 break
         else:
             self._is_over = True

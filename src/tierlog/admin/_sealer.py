@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -38,8 +39,8 @@ class Sealer:
         Return *text*, sealed, as bytes that are good for a URL.
         """
         head, rest = _HEAD.match(text).groups()  # type: ignore[union-attr]  # it matches whatever there is
-        raw = urlsafe_b64decode(head + "=" * (-len(head) % 4)) if len(head) % 4 != 1 else b""
-        if _encoded(raw) != head:
+        raw = _decoded(head)
+        if raw is None:
             raw, rest = b"", text
         packed = len(raw).to_bytes(2, "big") + raw + rest.encode()
         return urlsafe_b64encode(self._cipher.encrypt(packed + b" " * (-len(packed) % _STEP), None)).rstrip(b"=")
@@ -56,6 +57,15 @@ class Sealer:
             return None
         end = 2 + int.from_bytes(packed[:2], "big")
         return _encoded(packed[2:end]) + packed[end:].rstrip(b" ").decode()
+
+
+@lru_cache(maxsize=8)  # many cursors in a row begin alike
+def _decoded(head: str) -> bytes | None:
+    """
+    Return what *head* encodes; None if that wouldn't be encoded to it.
+    """
+    raw = urlsafe_b64decode(head + "=" * (-len(head) % 4)) if len(head) % 4 != 1 else b""
+    return raw if _encoded(raw) == head else None
 
 
 def _encoded(raw: bytes) -> str:

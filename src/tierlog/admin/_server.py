@@ -24,6 +24,7 @@ __all__ = ["listen", "run"]
 _BACKLOG = 2_048
 _AT_ONCE = struct.pack("ii", 1, 0)
 _GRACE = 1  # seconds for answers that are under way when it is to end
+_HEAD_BYTES = 65_536  # where a live tail stands is long if many segments are open
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -70,6 +71,7 @@ def run(app: Admin, listening: socket.socket, *, started: Callable[[], None], tr
         proxy_headers=trusted_proxies is not None,
         forwarded_allow_ips=trusted_proxies,
         timeout_graceful_shutdown=_GRACE,
+        h11_max_incomplete_event_size=_HEAD_BYTES,
     )
     _Server(config, app, started).run(sockets=[listening])
 

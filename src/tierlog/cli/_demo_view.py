@@ -8,6 +8,7 @@ import os
 import shlex
 import shutil
 import sys
+from importlib.util import find_spec
 from textwrap import wrap
 from typing import Any
 
@@ -140,6 +141,8 @@ def _show_next_steps(facts: Facts, console: Console, *, is_kept: bool) -> None:
         "with other tools: errors by tier": """grep -rhF '"lvl":"error"' . | jq -r .tier | sort | uniq -c""",
         "in your own program": """import tierlog; tierlog.configure(root="logs")  # then: tierlog tail -f""",
     }
+    if find_spec("uvicorn") is not None:
+        steps["all of it in a browser"] = f"{own} serve --root ."
     _heading(console, "What to type next")
     for what, command in steps.items():
         if what:

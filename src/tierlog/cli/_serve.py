@@ -109,12 +109,19 @@ def serve(
     from tierlog.admin import create_app  # noqa: PLC0415 -- an extra: only on demand
     from tierlog.admin._server import listen, run  # noqa: PLC0415
 
-    about.root.mkdir(parents=True, exist_ok=True)
+    if builds is not None:
+        _look_at(builds)
+    if not about.root.is_dir():
+        _note(f"there was no folder {about.root}; it is made, and is empty until a program writes to it")
+        about.root.mkdir(parents=True, exist_ok=True)
     remote = about.store()
     where = [str(about.root), *([remote] if remote is not None else []), *stores]
     if not no_audit:
         sink = {"type": "segments", "root": str(about.root), "id_format": options["id_format"]}
-        TierHandler(sink=sink, instance_name=_NAME, process_events=True)
+        try:
+            TierHandler(sink=sink, instance_name=_NAME, process_events=True)
+        except ConfigError as e:
+            raise ConfigError(e.setting, f"{e.problem}, or give --no-audit, to only read") from None
     secret = secret or (secrets.token_hex(32) if is_own else None)
     app = create_app(open_store(where, catalog=about.options.get("catalog")), builds=builds, jwt_secret=secret, **options)
     listening = listen(host, port)
@@ -125,13 +132,40 @@ def serve(
     run(app, listening, started=lambda: click.echo(f"tierlog: serving {about.root} at {link}"), trusted_proxies=trusted_proxies)
 
 
+def _look_at(builds: str) -> None:
+    """
+    Refuse a URL that can't be one, and tell of a database that doesn't answer: it may come later.
+    """
+    from tierlog.lifecycle import DatabaseError  # noqa: PLC0415 -- an extra: only on demand
+    from tierlog.query import builds as query_builds  # noqa: PLC0415
+
+    kind, _, path = builds.partition("?")[0].partition(":///")
+    if kind == "sqlite" and not path.startswith((":", "file:")) and not Path(path).is_file():
+        raise ConfigError("--builds", f"there's no file '{path}', and an empty database isn't made; name the one with the builds")
+    try:
+        query_builds(builds, limit=1)
+    except ConfigError as e:
+        if e.setting == "engine":
+            raise ConfigError("--builds", e.problem) from None
+        _note(f"--builds: {e.problem}; builds aren't shown until there is one")
+    except DatabaseError as e:
+        _note(f"--builds: {e}; builds aren't shown until it answers")
+
+
+def _note(text: str) -> None:
+    click.echo(f"tierlog: {text}", err=True)
+
+
 def _secret(path: Path | None) -> str | None:
     if path is None:
         return os.environ.get(_ENV_SECRET) or None
     try:
-        return path.read_text("utf-8").strip()
+        secret = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as e:
         raise WrongUse(f"--jwt-secret-file: '{path}' can't be read ({e}), name a file with the secret") from e
+    if not secret:
+        raise WrongUse(f"--jwt-secret-file: '{path}' is empty, make a secret with 'openssl rand -hex 32'")
+    return secret
 
 
 def _is_loopback(host: str) -> bool:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from tierlog.envelope import day_of
 from tierlog.errors import QueryError
+from tierlog.kinds import TIERS
 from tierlog.query._filters import Filters
+from tierlog.query._forms import Forms, Tally
 from tierlog.query._lines import event_of, ordered, spanned
 from tierlog.query._match import Matcher
 from tierlog.query._problem import Problem
@@ -26,11 +29,12 @@ from tierlog.query._sources import Source, Sources
 __all__ = ["FIELDS", "Counts", "counted", "fields_of"]
 
 _HOUR_MS = 3_600_000
-_STAMP, _END = slice(0, 14), slice(-2, None)
-_FIRST = re.compile(rb'\{"ts":(\d{8})')
-_OF_AN_HOUR = 36  # eight of thirteen digits count a hundred seconds
+_BEGINNING = b'{"ts":'
+_STAMP, _END = slice(6, 14), slice(-2, None)
+_STAMP_BYTES, _OF_AN_HOUR = 8, 36  # eight of thirteen digits count a hundred seconds
 _TIER = b'"tier":"'
 _HEAD_BYTES = 64
+_REMEMBERED = 1_024
 _HEAD = re.compile(rb'"tier":"([a-z]+)","kind":"[a-z0-9_.-]+","lvl":"(debug|info|warn|error)"')
 _BUILD_TIERS = frozenset(["build", "deploy"])
 
@@ -91,6 +95,7 @@ def counted(sources: Sources, filters: Filters, by: tuple[str, ...]) -> Counts:
     counting = _Counting(sources, filters, by, counts)
     for group in _groups(sources.sources(filters, counts.problems)):
         counting.add(group)
+    counting.finish()
     counting.scan.close()
     counts.skipped += counting.scan.skipped
     return counts
@@ -119,6 +124,9 @@ class _Counting:
         self._fields = [_FIELDS[name] for name in by]
         self._matcher = Matcher(filters)
         self._is_known = _KNOWN.issuperset(by) and not (filters.kinds or filters.ids or filters.text or filters.where)
+        scratch = Forms()
+        self._tallies = {tier: Tally(tier, _by_bytes, scratch) for tier in TIERS}
+        self._told_lines: dict[str, dict[tuple[int, str], int]] = {}
         self.scan = Scan(sources, filters, self._matcher, counts.problems)
 
     def add(self, group: list[Source]) -> None:
@@ -146,10 +154,18 @@ class _Counting:
 
     def _told(self, source: Source) -> None:
         assert source.held is not None  # noqa: S101 -- as was seen before
-        tier = source.listed.place.tier
-        for (hour, lvl), lines in source.held.levels.items():
-            if self._filters.since // _HOUR_MS * _HOUR_MS <= hour < self._filters.until:
-                self._note(tier, lvl, hour, lines)
+        told = self._told_lines.setdefault(source.listed.place.tier, {})
+        for key, lines in source.held.levels.items():
+            told[key] = told.get(key, 0) + lines
+
+    def finish(self) -> None:
+        """
+        Reckon with what the catalog told.
+        """
+        for tier, told in self._told_lines.items():
+            for (hour, lvl), lines in told.items():
+                if self._filters.since // _HOUR_MS * _HOUR_MS <= hour < self._filters.until:
+                    self._note(tier, lvl, hour, lines)
 
     def _note(self, tier: str, lvl: str, hour: int, lines: int) -> None:
         if self._filters.levels is None or lvl in self._filters.levels:
@@ -161,8 +177,9 @@ class _Counting:
         tier = source.listed.place.tier
         found: Counter[_Key] = Counter()
         quick: Counter[tuple[int, str]] = Counter()
+        tally = self._tallies[tier]
         for block in self.scan.blocks(source):
-            counts = _by_bytes(block, tier) if self._is_known else None
+            counts = tally.count(block) if self._is_known else None
             if counts is None or self._is_cut(counts):
                 found.update(self._keys(block))
             else:
@@ -216,23 +233,28 @@ def _by_bytes(block: bytes, place_tier: str) -> Counter[tuple[int, str]] | None:
         return None
     lines = block.split(b"\n")
     lines.pop()
-    if {line[_END] for line in lines} != {b"}}"}:
+    if {line[_END] for line in lines} != {b"}}"} or not (min(lines).startswith(_BEGINNING) and max(lines).startswith(_BEGINNING)):
         return None
     stamps = [line[_STAMP] for line in lines]
-    first, last = _FIRST.match(min(stamps)), _FIRST.match(max(stamps))
-    if first is None or last is None:  # what sorts between two that begin so begins so
-        return None
     heads = [line[start : start + _HEAD_BYTES] for line in lines]  # where they are if times have thirteen digits
-    if int(first[1]) // _OF_AN_HOUR == int(last[1]) // _OF_AN_HOUR:
-        return _by_heads({(stamps[0], head): count for head, count in Counter(heads).items()}, place_tier)
-    return _by_heads(Counter(zip(stamps, heads, strict=True)), place_tier)
+    try:
+        hours = {stamp: _hour(stamp) for stamp in set(stamps)}
+        levels = {head: _level(head, place_tier) for head in set(heads)}
+    except ValueError:
+        return None
+    return Counter(zip(map(hours.__getitem__, stamps), map(levels.__getitem__, heads), strict=True))
 
 
-def _by_heads(heads: Mapping[tuple[bytes, bytes], int], tier: str) -> Counter[tuple[int, str]] | None:
-    counts: Counter[tuple[int, str]] = Counter()
-    for (stamp, head), count in heads.items():
-        first, match = _FIRST.match(stamp), _HEAD.match(head)
-        if first is None or match is None or match[1].decode() != tier:
-            return None
-        counts[int(first[1]) // _OF_AN_HOUR * _HOUR_MS, match[2].decode()] += count
-    return counts
+@lru_cache(_REMEMBERED)
+def _hour(stamp: bytes) -> int:
+    if len(stamp) != _STAMP_BYTES or not stamp.isdigit():
+        raise ValueError(stamp)
+    return int(stamp) // _OF_AN_HOUR * _HOUR_MS
+
+
+@lru_cache(_REMEMBERED)
+def _level(head: bytes, tier: str) -> str:
+    match = _HEAD.match(head)
+    if match is None or match[1].decode() != tier:
+        raise ValueError(head)
+    return match[2].decode()

@@ -27,7 +27,7 @@ __all__ = ["Following"]
 
 _MS_NS = 1_000_000
 _SLACK_MS = 60_000  # by how much the file system's clock may be behind
-_LEAST_SLACK_MS = 3_000  # the same, where so much is finished that a cursor would have to name many
+_LEAST_SLACK_MS = 1_000  # the same, where so much is finished that a cursor would have to name many
 _MOST_LATELY = 64  # finished segments that a cursor names, if the least slack allows
 _AGREED_MS = 60_000  # between a file's time and that of its last record, if they are of one clock
 _HOUR_MS = 3_600_000
@@ -304,13 +304,17 @@ class Following:
     def _go_on(self, number: int) -> None:
         """
         Follow what was done and has grown: a build went on, or a segment that its process
-        had closed for a while was taken for one that was left behind.
+        had closed for a while was taken for one that was left behind. A new file may have
+        the number of one that was taken away, too, so its first line says which it is.
         """
-        watched = [one for one in self._past.done.values() if one.found is not None and one.number == number]
-        for one in watched[-_MOST_WATCHED:]:
+        watched = [(key, one) for key, one in self._past.done.items() if one.found is not None and one.number == number]
+        for key, one in watched[-_MOST_WATCHED:]:
             assert one.found is not None  # noqa: S101 -- as was seen
             status = status_of(f"{self._folders[number].root}/{one.found.path}")
-            if status is not None and status.st_size > one.offset and status.st_ino == one.found.inode:
+            if status is None or status.st_ino != one.found.inode:
+                continue
+            if status.st_size > one.offset or status.st_mtime_ns // _MS_NS != one.modified_ms:
+                self._past.done[key] = one._replace(found=None)
                 self._discover(number, one.found._replace(size=status.st_size, modified_ns=status.st_mtime_ns))
 
     def _found_here(self, segment: _Segment, key: bytes) -> bool:

@@ -5,6 +5,7 @@ How far an answer of limited length reaches: what is beyond needn't be looked at
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from heapq import heappush, heapreplace
 from typing import Any
 
@@ -16,6 +17,7 @@ __all__ = ["Horizon", "beginnings"]
 _LOWEST, _HIGHEST = 10**12, 10**13 - 1
 _TS_DIGITS = 13
 _MOST_BEGINNINGS = 2
+_REMEMBERED = 64
 _FARTHEST = 253_402_300_800_000
 
 
@@ -83,15 +85,16 @@ class Horizon:
             heapreplace(self._best, rank)
 
 
-def beginnings(since: int, until: int) -> list[bytes]:
+@lru_cache(_REMEMBERED)
+def beginnings(since: int, until: int, most: int = _MOST_BEGINNINGS) -> list[bytes]:
     """
-    Return how all lines of a span begin, if there are few such beginnings; else nothing.
+    Return how all lines of a span begin, if there are at most so many beginnings; else nothing.
     """
     if not _LOWEST <= since < until <= _HIGHEST + 1:
         return []
     first, last = b"%d" % since, b"%d" % (until - 1)
     for digits in range(_TS_DIGITS, 0, -1):
         found = range(int(first[:digits]), int(last[:digits]) + 1)
-        if len(found) <= _MOST_BEGINNINGS:
+        if len(found) <= most:
             return [b'{"ts":%d' % beginning for beginning in found]
     return []

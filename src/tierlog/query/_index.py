@@ -90,6 +90,13 @@ class Held(NamedTuple):
     parts: array[int]
     levels: Mapping[tuple[int, str], int]
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """
+        The lowest and the highest ``ts`` of the blocks.
+        """
+        return min(self.parts[2::_WIDTH]), max(self.parts[3::_WIDTH])
+
     def blocks(self) -> Iterator[tuple[int, ...]]:
         """
         Yield the blocks.

@@ -212,12 +212,13 @@ def _files(root: Path, folder: str, problems: list[Problem], *, depth: int) -> I
     """
     Yield the files in *folder*, and in those that are in it.
     """
+    there = f"{root}/{folder}"  # a Path takes longer than to look
     deeper: dict[str, None] = {}
     seen: set[str] = set()
     for _ in range(_ATTEMPTS):
-        before = _changed(root / folder)
+        before = _changed(there)
         try:
-            with os.scandir(root / folder) as entries:
+            with os.scandir(there) as entries:
                 for entry in entries:
                     if entry.name in seen or entry.is_symlink():
                         continue
@@ -229,7 +230,7 @@ def _files(root: Path, folder: str, problems: list[Problem], *, depth: int) -> I
         except OSError as e:
             _note(problems, root / folder, e)
             return
-        if _changed(root / folder) == before:  # else what was renamed meanwhile may have been passed over
+        if _changed(there) == before:  # else what was renamed meanwhile may have been passed over
             break
     if depth:
         for name in deeper:
@@ -282,8 +283,8 @@ def _status(path: os.DirEntry[str] | Path) -> os.stat_result | None:
     return status if stat.S_ISREG(status.st_mode) else None
 
 
-def _changed(folder: Path) -> int:
+def _changed(folder: str) -> int:
     try:
-        return folder.stat().st_mtime_ns
+        return os.stat(folder).st_mtime_ns
     except OSError:
         return -1

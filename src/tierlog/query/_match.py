@@ -69,7 +69,7 @@ class Matcher:
             times: How a line must begin, if any of the block is to be returned.
         """
         if self._find is None:
-            if lacks_all(block, self._times) or lacks_all(block, times):
+            if self.is_outside(block) or lacks_all(block, times):
                 return []
             lines = block.split(b"\n")
             lines.pop()
@@ -90,9 +90,15 @@ class Matcher:
             if end < 0:
                 break
             line = block[start:end]
-            if all(other in line for other in others):
+            if not others or all(other in line for other in others):
                 found.append(line)
         return found
+
+    def is_outside(self, block: bytes) -> bool:
+        """
+        Tell whether *block* is known to have no line of the times that are asked for.
+        """
+        return lacks_all(block, self._times)
 
     def accepts(self, event: dict[str, Any]) -> bool:
         """

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from tierlog.errors import ObjectNotFoundError, StoreError, TierlogError
 from tierlog.query._filters import Filters
+from tierlog.query._forms import Forms
 from tierlog.query._horizon import Horizon
 from tierlog.query._lines import ordered, raw, spanned, ts_of
 from tierlog.query._listing import Listed
@@ -80,6 +81,8 @@ class Scan:
 
         moved: Segments that were found elsewhere, to be read next.
 
+        is_proven: Whether all lines so far are known to be canonical, with their ends.
+
         is_stopped: Whether nothing more is to be read; any thread may say so.
     """
 
@@ -96,14 +99,17 @@ class Scan:
         self._matcher = matcher
         self._problems = problems
         self._horizon = horizon
+        self._is_plain = matcher.is_exact and horizon is None
         self._cached = 0
         self._moves: dict[str, int] = {}
         self._looked_around: set[object] = set()
         self._spool = Spool()
+        self._forms = Forms()
         self._ahead: Any = None
         self._contents: OrderedDict[tuple[object, str, int], Content] = OrderedDict()
         self.skipped = 0
         self.moved: list[Source] = []
+        self.is_proven = True
         self.is_stopped = False
 
     def pieces(self, source: Source) -> Iterator[Source | Piece]:
@@ -216,9 +222,18 @@ class Scan:
         for block in content.blocks():
             if self.is_stopped:
                 return
+            size = block.rfind(b"\n") + 1
+            is_kept = not is_near or self._cached + 2 * size <= _CACHED_BYTES
+            span = None
+            if self._is_plain and not is_kept and not self._matcher.is_outside(block):
+                span = self._forms.span(block)
+            if span is not None:  # it is read again, and lines are made of it then
+                if span[0] < self._filters.until and span[1] >= self._filters.since:
+                    yield Piece(source, *span, offset, size)
+                offset += size
+                continue
             lines, skipped = self._found(block, source)
             self.skipped += skipped
-            size = block.rfind(b"\n") + 1
             if lines:
                 yield self._piece(source, size, offset, lines, is_near=is_near)
             offset += size
@@ -242,7 +257,13 @@ class Scan:
     def _found(self, block: bytes, source: Source) -> tuple[list[bytes], int]:
         horizon, filters = self._horizon, self._filters
         times = horizon.beginnings(source.first_ts, source.last_ts) if horizon is not None else []
-        lines, skipped = ordered(self._matcher.lines(block, times))
+        lines, skipped = self._matcher.lines(block, times), 0
+        if lines and not self._matcher.is_selective and self._forms.is_canonical(block, len(lines)):
+            self.is_proven = self.is_proven and self._forms.is_whole(block, len(lines))
+            lines.sort()
+        elif lines:
+            self.is_proven = False
+            lines, skipped = ordered(lines)
         if filters.has_times:
             lines = spanned(lines, filters.since, filters.until)
         return horizon.within(lines) if horizon is not None else lines, skipped

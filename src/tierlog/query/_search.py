@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from itertools import compress, islice
-from operator import eq
+from operator import eq, itemgetter
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,6 +25,9 @@ __all__ = ["Search"]
 
 _HEAD = slice(0, 19)
 _END = slice(-2, None)
+_LAST, _LAST_BUT_ONE = itemgetter(-1), itemgetter(-2)
+_BRACE = ord("}")
+_RUN = 512  # lines; more at once would be new pages each time
 
 
 class Search(Iterator[dict[str, Any]]):
@@ -184,16 +187,18 @@ class Search(Iterator[dict[str, Any]]):
         """
         is_newest_first = self._filters.is_newest_first
         for lines in self._chunks():
-            whole = lines if {line[_END] for line in lines} == {b"}}"} else self._whole(lines)
-            whole = _resolved(whole)
+            is_proven = self._scan.is_proven
+            whole = _resolved(lines if is_proven or _have_ends(lines) else self._whole(lines))
             if not whole:
                 continue
             if is_newest_first:
                 whole.reverse()
-            self._last = whole[-1]
-            if set(map(type, whole)) != {bytes}:
+            if not is_proven and set(map(type, whole)) != {bytes}:
                 whole = [raw(line) for line in whole]
-            yield b"\n".join(whole) + b"\n"
+            for start in range(0, len(whole), _RUN):
+                run = whole[start : start + _RUN]
+                self._last = run[-1]
+                yield b"\n".join([*run, b""])
         self._scan.close()
 
     def _whole(self, lines: list[bytes]) -> list[bytes]:
@@ -219,6 +224,10 @@ def _sorted(group: list[tuple[bytes, dict[str, Any]]], *, is_newest_first: bool)
 
 def _key(one: tuple[bytes, dict[str, Any]]) -> tuple[int, str, int]:
     return one[1]["ts"], one[1]["instanceId"], one[1]["seq"]
+
+
+def _have_ends(lines: list[bytes]) -> bool:
+    return {_BRACE} == set(map(_LAST, lines)) == set(map(_LAST_BUT_ONE, lines))
 
 
 def _resolved(lines: list[bytes]) -> list[bytes]:

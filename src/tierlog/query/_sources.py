@@ -166,8 +166,7 @@ def _source(listed: Listed, held: dict[str, Held], known: dict[str, tuple[int, s
         return unknown  # it isn't the one that the catalog knows
     if there is None:
         return None
-    blocks = list(there.blocks())
-    return Source(listed, min(block[2] for block in blocks), max(block[3] for block in blocks), there)
+    return Source(listed, *there.span, there)
 
 
 def _moved(source: Source, listed: Listed) -> Source:

@@ -64,7 +64,10 @@ class LiveLocks:
             forget_lock(self._held.popitem()[1])
 
     def __del__(self) -> None:
-        self.release()
+        try:
+            self.release()
+        except (AttributeError, TypeError):  # at its end the interpreter takes modules away
+            pass
 
     def _taken(self, instance: str) -> bool:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -246,7 +246,10 @@ class SegmentSink:
     def __del__(self) -> None:
         # Lines that were written after close() are in segments nobody else ends.
         if getattr(self, "_open", None) or getattr(self, "_parked", None):
-            self.close()
+            try:
+                self.close()
+            except (AttributeError, TypeError):  # at its end the interpreter takes modules away; the next start does it
+                pass
 
     def _begin_anew(self) -> None:
         self.lock = threading.RLock()

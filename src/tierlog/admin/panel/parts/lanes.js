@@ -4,10 +4,11 @@
 
 import { h, s } from '../dom.js';
 import { TIERS } from '../filters.js';
-import { dayAndTime } from '../time.js';
+import { clock, dayAndTime } from '../time.js';
 
 const BINS = 120;
 const LANE = 14;
+const SHORT = 600_000;
 
 /**
  * Return the overview.
@@ -17,8 +18,9 @@ const LANE = 14;
  */
 export function lanes(events, onPick) {
   const from = Math.min(...spread(events));
-  const to = Math.max(...spread(events));
-  const width = Math.max(to - from, 1000) / BINS;
+  const to = Math.max(...spread(events), from + 1000);
+  const width = (to - from) / BINS;
+  const when = to - from < SHORT ? (at) => clock(at) : dayAndTime;
   const bins = new Map();
   for (const event of events) {
     const key = `${event.tier} ${Math.min(BINS - 1, Math.floor((event.ts - from) / width))}`;
@@ -45,7 +47,7 @@ export function lanes(events, onPick) {
         'fill-opacity': opacity.toFixed(2),
         onclick: () => onPick(start, start + width, tier),
       },
-      s('title', null, `${dayAndTime(start)}: ${bin.count} ${tier}${bin.errors ? `, ${bin.errors} errors` : ''}`),
+      s('title', null, `${when(start)}: ${bin.count} ${tier}${bin.errors ? `, ${bin.errors} errors` : ''}`),
     );
   });
   return h(
@@ -60,7 +62,7 @@ export function lanes(events, onPick) {
       'div',
       { class: 'lane-plot' },
       s('svg', { viewBox: `0 0 ${BINS} ${TIERS.length * LANE}`, preserveAspectRatio: 'none' }, marks),
-      h('div', { class: 'lane-times' }, h('span', null, dayAndTime(from)), h('span', null, dayAndTime(to))),
+      h('div', { class: 'lane-times' }, h('span', null, when(from)), h('span', null, when(to))),
     ),
   );
 }

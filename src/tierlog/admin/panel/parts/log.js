@@ -29,6 +29,7 @@ export class Log {
     this.current = Number(options.params.get('line') || 0) - 1;
     this.isFollowing = false;
     this.hasJumped = false;
+    this.none = h('p', { class: 'empty' });
     this.scroller = h('div', { class: 'log', role: 'region', 'aria-label': options.label, tabindex: 0 });
     this.status = h('span', { class: 'status', role: 'status' }, 'Loading…');
     this.element = h('div', { class: 'log-view' }, this.toolbar(), this.scroller);
@@ -38,6 +39,7 @@ export class Log {
       wraps: options.params.get('wrap') === '1',
       render: (index) => this.line(index),
     });
+    this.scroller.prepend(this.none);
     this.scroller.classList.toggle('wraps', this.list.wraps);
     // Who scrolls up wants to read: the end isn't followed until they come back to it.
     this.scroller.addEventListener('scroll', () => (this.sticks = this.list.isAtEnd), { passive: true });
@@ -102,17 +104,18 @@ export class Log {
   add(events) {
     const shouldStick = this.isFollowing && this.sticks;
     if (!this.lines.add(events)) return;
+    this.none.replaceChildren();
     this.list.setCount(this.lines.length);
     this.reflect();
     if (shouldStick) this.list.scrollToEnd();
     else if (!this.hasJumped && this.current >= 0 && this.lines.length > this.current) this.arrive();
   }
 
-  /** Say how loading ended. */
-  finished(text) {
+  /** Say how loading ended, and in place of lines why there is `none`. */
+  finished(text, none = text) {
     this.status.replaceChildren(text);
     this.reflect();
-    if (!this.lines.length) this.scroller.prepend(h('p', { class: 'empty' }, 'There is no line.'));
+    if (!this.lines.length) this.none.replaceChildren(none);
     if (this.found && this.current < 0 && this.lines.matches.length) this.toMatch(true);
   }
 

@@ -151,6 +151,7 @@ function log({ id, body, state, put: change }, tier, label) {
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       view.finished(
         `${counted(view.lines.length, 'line')} in ${seconds} s${meta.torn ? `, ${meta.torn} torn` : ''}${meta.cursor ? ', and more in the download' : ''}`,
+        `No line of a ${label.toLowerCase()} with this id is kept.`,
       );
     } catch (error) {
       if (!signal.aborted) view.finished(error.message);

@@ -6,6 +6,7 @@ import { getJSON } from '../api.js';
 import { button, h, replace } from '../dom.js';
 import { field, select, timeRange } from '../parts/controls.js';
 import { Grid } from '../parts/grid.js';
+import { idForm, lately } from '../parts/pick.js';
 import { go, href } from '../route.js';
 import { counted, isolated, short } from '../text.js';
 import { ago, duration, ms, timeElement } from '../time.js';
@@ -180,30 +181,14 @@ function queryOf(params) {
   return query;
 }
 
+/** Say why there is no list, and offer the logs that there are. */
 function trouble(error) {
-  const input = h('input', {
-    type: 'text',
-    'aria-label': 'Build id',
-    placeholder: 'Build id',
-    class: 'id-field',
-    spellcheck: 'false',
-  });
-  return [
-    h('p', null, error.message),
-    h(
-      'form',
-      {
-        class: 'inline',
-        onsubmit: (event) => (
-          event.preventDefault(),
-          input.value && go(href(`builds/${encodeURIComponent(input.value.trim())}`))
-        ),
-      },
-      'A build’s log can be opened by its id: ',
-      input,
-      h('button', { type: 'submit' }, 'Open'),
-    ),
-  ];
+  const to = (id) => address({ build_id: id });
+  const why =
+    error.status === 404
+      ? 'No database of builds is connected, so there is no list of those that failed: start with --builds.'
+      : error.message;
+  return [h('p', null, why), idForm('A build’s log can be opened by its id:', 'Build id', 'Open', to), lately('build', to)];
 }
 
 function address(build) {

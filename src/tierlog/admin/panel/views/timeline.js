@@ -8,6 +8,7 @@ import { TIERS, queryOf } from '../filters.js';
 import { level, kind, message, tier, time, eventTable, id, keyOf } from '../parts/events.js';
 import { filterBar } from '../parts/filterbar.js';
 import { lanes } from '../parts/lanes.js';
+import { idForm, lately } from '../parts/pick.js';
 import { readsToggle, shown } from '../parts/reads.js';
 import { go, href, put } from '../route.js';
 import { counted, isolated, short } from '../text.js';
@@ -156,37 +157,17 @@ export function timeline(root, route) {
     put(href('timeline', next), true);
   }
 
-  /** Ask for a project, and offer those that built last. */
+  /** Ask for a project, and offer those that built last, or did something. */
   async function choose() {
-    const input = h('input', {
-      type: 'text',
-      'aria-label': 'Project id',
-      placeholder: 'Project id',
-      class: 'id-field',
-      spellcheck: 'false',
-    });
+    const to = (projectId) => href('timeline', { projectId });
     const recent = h('ul', { class: 'recent' });
     status.textContent = '';
-    grid.say(
-      h(
-        'form',
-        {
-          class: 'inline',
-          onsubmit: (event) => (
-            event.preventDefault(),
-            input.value.trim() && go(href('timeline', { projectId: input.value.trim() }))
-          ),
-        },
-        'Whose timeline? ',
-        input,
-        h('button', { type: 'submit', class: 'primary' }, 'Show'),
-      ),
-      recent,
-    );
+    grid.say(idForm('Whose timeline?', 'Project id', 'Show', to), recent);
     const { items } = await getJSON('builds', { limit: 100 }).catch(() => ({ items: [] }));
+    if (!items.length) return recent.replaceWith(lately('action', to));
     const seen = new Map();
     for (const build of items) if (build.project_id && !seen.has(build.project_id)) seen.set(build.project_id, build);
-    replace(
+    return replace(
       recent,
       [...seen]
         .slice(0, 8)
@@ -194,7 +175,7 @@ export function timeline(root, route) {
           h(
             'li',
             null,
-            h('a', { href: href('timeline', { projectId: project }), title: project }, isolated(short(project, 8))),
+            h('a', { href: to(project), title: project }, isolated(short(project, 8))),
             h('span', { class: 'dim' }, ` ${build.status} ${ago(ms(build.created_at) ?? Date.now())}`),
           ),
         ),
