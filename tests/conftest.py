@@ -31,7 +31,8 @@ def logging_state():
     known = set(manager.loggerDict)
     loggers = [one for one in manager.loggerDict.values() if isinstance(one, logging.Logger)]
     states = [(one, type(one), one.level, one.disabled, one.propagate, one.handlers[:], one.filters[:]) for one in loggers]
-    handlers = handler.all_handlers[:]
+    handlers = [one for one in handler.all_handlers if not one._is_closed]  # what a fixture of a module closed, is none
+    handler.all_handlers[:] = handlers
     last_resort = logging.lastResort
     token = context.restore(context.EMPTY)
 

@@ -218,14 +218,21 @@ def test_it_can_be_stopped(root, tmp_path, way):
     query = "SELECT sum(a.range * b.range) FROM range(10000000) AS a, range(10000000) AS b"
     command = [sys.executable, "-m", "tierlog.cli", "sql", "--root", str(root), query]
     with subprocess.Popen(
-        command, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what runs in the background may ignore it
     ) as process:
         end = time.monotonic() + 60
         while not list(tmp_path.iterdir()) and time.monotonic() < end:
             time.sleep(0.02)
 
         process.send_signal(way)
-        out, err = process.communicate(timeout=60)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
 
     assert (process.returncode, out, err.split()) == (130, b"", [b"tierlog:", b"stopped"])
     assert list(tmp_path.iterdir()) == []

@@ -61,7 +61,8 @@ class Guard:
                 response = problem_response(ProblemError(400, e.problem, parameter=name))
             except (TierlogError, OSError) as e:
                 report("admin", f"{self._endpoint.name}: {type(e).__name__}: {e}")
-                response = problem_response(ProblemError(503, "the logs can't be read at present", headers={"Retry-After": "5"}))
+                detail = "the logs, or the database of builds, can't be read at present; the server's log says why"
+                response = problem_response(ProblemError(503, detail, headers={"Retry-After": "5"}))
             reading.response = response
             await response(scope, receive, counted)
         finally:

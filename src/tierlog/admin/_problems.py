@@ -61,7 +61,7 @@ def problem_response(problem: ProblemError) -> Response:
         "detail": problem.detail,
     }
     if problem.parameter is not None:
-        body["parameter"] = problem.parameter
+        body.update(detail=f"{problem.parameter}: {problem.detail}", parameter=problem.parameter)
     headers = {"Cache-Control": "no-store", **problem.headers}
     # Lines of a log begin with a brace; whoever reads lines can tell that this is none.
     return Response(b"\n" + orjson.dumps(body) + b"\n", problem.status, headers, MEDIA_TYPE)

@@ -97,8 +97,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (BrokenPipeError, SystemExit) as e:  # the latter is all that click makes of it
         if isinstance(e, SystemExit) and not e.code:
             return 0  # a shell has asked for completions
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is flushed at exit
+        _give_up_output()
         return _UNREAD
+    except OSError as e:
+        _give_up_output()
+        return _told("tierlog", _problem(e), _FAILED)
     return exit_code
 
 
@@ -115,9 +118,18 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (TierlogError, OSError) as e:
         if isinstance(e, BrokenPipeError):
             raise
+        if isinstance(e, OSError) and e.filename is None:  # it is the output, most likely
+            _give_up_output()
         return _told("tierlog", _problem(e), _FAILED)
     except click.Abort:
         return _told("tierlog", "stopped", _INTERRUPTED)
+
+
+def _give_up_output() -> None:
+    """
+    Let what is flushed at exit go nowhere, so that the exit code stays.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _told(path: str, problem: str, exit_code: int) -> int:
