@@ -5,13 +5,19 @@ What several test modules need, and the check that nothing global is left change
 from __future__ import annotations
 
 import logging
+import os
 
 import pytest
+from hypothesis import settings
 
 from tierlog import context, handler, runtime
 
 
 collect_ignore = ["servers"]  # what starts them isn't installed everywhere
+
+# No timing decides; under tox a run is like the one before, elsewhere new examples are looked for.
+settings.register_profile("untimed", deadline=None, derandomize="TOX_ENV_NAME" in os.environ)
+settings.load_profile("untimed")
 
 ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 """A valid id."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import string
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from tierlog.layout import Place
@@ -21,10 +20,6 @@ __all__ = [
     "slugs",
     "ulids",
 ]
-
-# A busy machine is no failure: nothing here is timed.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _SLUG_CHARS = string.ascii_letters + string.digits + "_-"
