@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import sqlalchemy as sa
@@ -33,6 +33,7 @@ __all__ = ["FIRST", "KILLS", "BuildsContract", "MirrorContract", "handler_on", "
 FIRST = build_id(1)
 KILLS = int(os.environ.get("PROOF_SIZE", "12"))
 T0 = datetime(2026, 11, 22, 10, tzinfo=UTC)
+BEFORE_ALL_TIMES = datetime.min.replace(tzinfo=timezone(timedelta(hours=12)))
 
 
 def handler_on(root):
@@ -406,6 +407,16 @@ class BuildsContract:
         assert [one.build_id for one in recent] == [build_id(37), build_id(36)]
         assert builds(engine, project_id="another") == []
 
+    def test_what_no_row_can_have_finds_none(self, engine):
+        """
+        What isn't text, and more builds than there can be, are no reason to fail; a time
+        that is none in UTC can't be asked for.
+        """
+        assert builds(engine, status="\ud800") == builds(engine, build_id="a\0b") == []
+        assert len(builds(engine, limit=10**30)) == 40
+        with pytest.raises(QueryError, match="until: .* isn't a time"):
+            builds(engine, until=BEFORE_ALL_TIMES)
+
     def test_pages(self, engine):
         """
         Page by page, each build comes once, although some are of one time and others come
@@ -464,6 +475,10 @@ class BuildsContract:
         [
             pytest.param({"before": "x"}, QueryError, "before: isn't a cursor of builds", id="cursor"),
             pytest.param({"before": "WzEsMl0"}, QueryError, None, id="cursor-of-another-kind"),
+            pytest.param(
+                {"before": "WzEwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAsMV0"}, QueryError, None, id="cursor-beyond-numbers"
+            ),
+            pytest.param({"before": "WyIyMDI2LTExLTIyVDEwOjAwOjAwIiwiXHVkODAwIl0"}, QueryError, None, id="cursor-of-no-text"),
             pytest.param({"limit": -1}, QueryError, "limit: -1 isn't a whole number", id="limit"),
             pytest.param({"since": "soon"}, QueryError, "since: 'soon' isn't a time", id="time"),
             pytest.param({"table": "nowhere"}, ConfigError, "table: there's no table 'nowhere'", id="table"),

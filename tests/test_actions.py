@@ -5,6 +5,7 @@ Actions: one start, one end, what changed, and the work itself unharmed.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import json
 import logging
@@ -159,6 +160,22 @@ class TestContext:
         assert len({event["data"]["actionId"] for event in inner_events}) == 3
         assert {event["projectId"] for event in inner_events} == {ULID}
 
+    def test_left_in_another_context(self, tierlog_events):
+        """
+        A block that is left in another context than entered, as frameworks do with
+        dependencies, ends with its own ids, and leaves the other context's alone.
+        """
+        one = tierlog.action("a", project_id=ULID)
+        entered, left = contextvars.copy_context(), contextvars.copy_context()
+        entered.run(one.__enter__)
+        entered.run(tierlog.bind, user_id="u-1", req_id="r-1")
+        left.run(tierlog.bind, req_id="other")
+
+        left.run(one.__exit__)
+
+        assert [(event["projectId"], event["reqId"]) for event in tierlog_events] == [(ULID, None)] * 2
+        assert left.run(context.current).req_id == "other"
+
     def test_entered_by_several_at_once(self, tierlog_events):
         """
         Blocks of one action that end in another order than they began have each its own end.
@@ -214,6 +231,19 @@ class TestDecorator:
 
         assert asyncio.run(main()) == (True, True)
         assert told(tierlog_events, tier="action") == [("wait", "start"), ("wait", "cancelled")]
+
+    def test_what_is_a_coroutine_behind_its_name(self, tierlog_events):
+        """
+        An object that can be called is over when the coroutine is.
+        """
+
+        class Import:
+            async def __call__(self):
+                tierlog.log_event("action", "action", "info", "inside")
+
+        asyncio.run(tierlog.action("import", project_id=ULID)(Import())())
+
+        assert [event["msg"] for event in tierlog_events.find(tier="action")] == ["import started", "inside", "import succeeded"]
 
     def test_generator(self, tierlog_events):
         """
@@ -380,6 +410,8 @@ class TestChanges:
             after={"KEPT": old, "CHANGED": new, "ADDED": new},
             variables={"CHANGED": new},
             lines=[f"ADDED={new}"],
+            pairs=[("CHANGED", new), ["ADDED", new]],
+            items={"ADDED": new}.items(),
             value=new,
             environment="production",
         ) as a:
@@ -393,6 +425,7 @@ class TestChanges:
             ["ADDED"],
             "production",
         )
+        assert (end["data"]["pairs"], end["data"]["items"]) == (["CHANGED", "ADDED"], ["ADDED"])
         assert "value-" not in json.dumps(list(tierlog_events))
 
 
@@ -419,7 +452,16 @@ class Odd:
     def __str__(self):
         raise RuntimeError("no")
 
-    __repr__ = __iter__ = __eq__ = __hash__ = __str__
+    __repr__ = __iter__ = __eq__ = __hash__ = __bool__ = __str__
+
+
+class OddError(Exception):
+    """
+    An exception of which nothing may be asked.
+    """
+
+    def __getattribute__(self, name):
+        raise RuntimeError("no")
 
 
 @pytest.mark.parametrize(
@@ -445,3 +487,29 @@ def test_never_raises(tierlog_events, use):
 
     assert ran
     assert [event["data"]["event"] for event in tierlog_events] == ["start", "progress", "success"]
+
+
+def test_any_exception_goes_on_as_it_is(tierlog_events):
+    """
+    Nothing that an exception's class does keeps it from going on, or the end from being written.
+    """
+    raised = None
+    try:
+        with tierlog.action("a", project_id=ULID):
+            raise OddError
+    except Exception as e:
+        raised = type(e)
+
+    assert raised is OddError
+    assert [event["data"]["event"] for event in tierlog_events] == ["start", "failure"]
+    assert tierlog_events[-1]["data"]["exc"]["type"] == "OddError"
+
+
+def test_an_id_may_be_zero(tierlog_events):
+    """
+    An id that is 0 is one.
+    """
+    with tierlog.action("a", project_id=ULID, user_id="before") as a:
+        a.update(user_id=0)
+
+    assert tierlog_events[-1]["userId"] == "0"

@@ -517,6 +517,49 @@ class TestRoute:
         assert template(scope) == "/a/{x}/b/{y}"
 
 
+def test_an_id_of_which_nothing_may_be_asked(tierlog_events):
+    """
+    Whatever a function or an endpoint gives as an id, the request is served, and it is one; so is 0.
+    """
+
+    class Odd:
+        def __bool__(self):
+            raise TypeError("the truth of this isn't defined")
+
+        def __str__(self):
+            return "u-1"
+
+    async def app(scope, receive, send):
+        annotate(project_id=0)
+        await hello(scope, receive, send)
+
+    error = serve(TierlogMiddleware(app, user_id=lambda scope: Odd(), project_id=lambda scope: Odd()), request("/7"))
+
+    assert error is None
+    assert ends(tierlog_events) == [("start", None), ("success", 200)]
+    assert {event["userId"] for event in tierlog_events.find(kind="action")} == {"u-1"}
+    assert tierlog_events[-1]["data"]["_tierlog"]["invalid"] == {"projectId": "0"}
+
+
+def test_a_parameter_that_is_no_text(tierlog_events, capfd):
+    """
+    A route that can't be told costs the request neither its answer nor its end.
+    """
+
+    class Odd:
+        def __str__(self):
+            raise LookupError("no text")
+
+    async def app(scope, receive, send):
+        scope["endpoint"], scope["path_params"] = app, {"id": Odd()}
+        await hello(scope, receive, send)
+
+    error = serve(TierlogMiddleware(app), request("/7"))
+
+    assert error is None
+    assert ends(tierlog_events) == [("start", None), ("success", 200)]
+
+
 class TestWebSocket:
     def serve(self, view, messages=()):
         served = request("/ws/7", kind="websocket", messages=[{"type": "websocket.connect"}, *messages])
@@ -556,6 +599,22 @@ class TestWebSocket:
 
         assert isinstance(error, WebSocketDisconnect) or error is None
         assert ends(tierlog_events) == [("start", None), (event, 101)]
+
+    def test_client_is_gone_when_something_is_sent(self, tierlog_events):
+        """
+        A server that says so by an OSError cancels the connection, as it does a request.
+        """
+        served = request("/ws/7", kind="websocket")
+
+        async def app(scope, receive, send):
+            await send({"type": "websocket.accept"})
+            served.fails = True
+            await send({"type": "websocket.send", "text": "hello"})
+
+        error = serve(TierlogMiddleware(app), served)
+
+        assert isinstance(error, OSError)
+        assert ends(tierlog_events) == [("start", None), ("cancelled", 101)]
 
     def test_refused_or_failing(self, tierlog_events):
         """

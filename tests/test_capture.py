@@ -12,6 +12,7 @@ import logging
 import os
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -388,6 +389,16 @@ class TestEnd:
 
         assert lines(sink.events) == [f"{ULID} r-1 u-1 x"]
 
+    def test_ids_that_no_environment_has(self, sink):
+        """
+        An id that can't be a variable is in the records only, and stops no command.
+        """
+        with tierlog.bound(user_id="a\0b", req_id="\ud800"):
+            result = sh("env | grep -c TIERLOG_BUILD_ID; env | grep TIERLOG_USER_ID")
+
+        assert (result.returncode, lines(sink.events)) == (1, ["1"])
+        assert sink.events[0]["userId"] == "a\0b"
+
     def test_nothing_to_read(self, sink):
         """
         A command that asks gets no answer, and doesn't wait for one.
@@ -443,6 +454,7 @@ class TestCommandsThatCannotBe:
             pytest.param(["echo"], {"env": {"A=B": ""}}, id="name of a variable"),
             pytest.param(["echo"], {"env": ["KEY=1"]}, id="variables"),
             pytest.param(["echo"], {"stdin": "yes"}, id="stdin"),
+            pytest.param(["cat"], {"stdin": subprocess.PIPE}, id="stdin that nobody writes to"),
             pytest.param(["echo"], {"merge_output_file": 7}, id="output file"),
         ],
     )
@@ -717,6 +729,28 @@ class TestOutputFile:
         assert result.merged == 1
         assert [event["msg"] for event in sink.events if event["data"].get("type")] == ["new"]
         assert (tmp_path / "said").exists()
+
+
+def test_what_can_not_be_read_leaves_nothing(sink, tmp_path, monkeypatch):
+    """
+    Where there's no thread to read a command's output, it is ended, and nothing of it is left.
+    """
+    start = threading.Thread.start
+
+    def refuse(thread):
+        if thread.name.startswith("tierlog-capture"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    descriptors = len(os.listdir("/proc/self/fd"))
+
+    with pytest.raises(RuntimeError):
+        sh("echo $$ > pid; sleep 600", cwd=tmp_path, src="wrangler")
+
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert [path.name for path in tmp_path.iterdir() if path.name != "pid"] == []
 
 
 def test_no_threads_and_descriptors_are_left(sink):

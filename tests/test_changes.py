@@ -114,6 +114,13 @@ def test_names_only():
     """
     Of variables there are names: of mappings, in lists, of assignments.
     """
-    data = {"env": {"A": "1"}, "lines": ["B=2", ["C=3"]], "new_value": "4", "value": "5", "scope": "preview", "count": 3}
+    data = {
+        "env": {"A": "1"},
+        "lines": ["B=2", ["C=3"], ("D", "4")],
+        "new_value": "4",
+        "value": "5",
+        "scope": "preview",
+        "count": 3,
+    }
 
-    assert names_only(data) == {"env": ["A"], "lines": ["B", ["C"]], "scope": "preview", "count": 3}
+    assert names_only(data) == {"env": ["A"], "lines": ["B", "C", "D"], "scope": "preview", "count": 3}

@@ -271,7 +271,8 @@ class TestLocal:
         outside = tmp_path / "outside.ndjson"
         outside.write_bytes(event_line()[0])
         path = next(root.rglob("system/**/*.ndjson"))
-        others = [path.with_name(path.name[:-8] + "0.ndjson"), path.with_name("notes.ndjson.zst.tmp"), root / "system" / "a.tmp"]
+        another = path.name[:-8] + ("1" if path.name[-8] == "0" else "0")
+        others = [path.with_name(f"{another}.ndjson"), path.with_name("notes.ndjson.zst.tmp"), root / "system" / "a.tmp"]
         others[0].symlink_to(outside)
         for other in others[1:]:
             other.write_text("mine")
@@ -385,6 +386,8 @@ class TestWhich:
         """
         What isn't known is an error before anything is touched.
         """
+        with pytest.raises(ConfigError, match=r"older_than: 'soon' isn't a time"):
+            pack(root, older_than="soon")
         with pytest.raises(ConfigError, match="packing"):
             pack(root, packing="zstd")
 

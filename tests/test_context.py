@@ -241,6 +241,38 @@ class TestBound:
         assert elsewhere == EMPTY
 
 
+class TestBoundSeveralTimes:
+    def test_by_tasks_at_once(self):
+        """
+        Tasks that share one block, and leave it in another order than they entered it, have
+        its ids inside and never after it.
+        """
+        one = bound(req_id="r-1")
+
+        async def use(turns):
+            async with one:
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                inside = current().req_id
+            return inside, current().req_id
+
+        async def main():
+            return await asyncio.gather(use(1), use(3), use(2))
+
+        assert asyncio.run(main()) == [("r-1", None)] * 3
+
+    def test_one_inside_the_other(self):
+        """
+        A block may be entered again inside itself.
+        """
+        one = bound(req_id="r-1")
+
+        with one, bound(req_id="r-2"), one:
+            inside = current().req_id
+
+        assert (inside, current()) == ("r-1", EMPTY)
+
+
 class TestBoundAsDecorator:
     def test_binds_for_each_call(self):
         """

@@ -4,9 +4,18 @@ Errors that name their cause and say what to do.
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
-from tierlog.errors import ConfigError, MissingExtraError, TierlogError
+from tierlog.errors import (
+    CommandNotFoundError,
+    ConfigError,
+    MissingExtraError,
+    ObjectExistsError,
+    QueryError,
+    TierlogError,
+)
 
 
 def test_config_error_names_the_setting():
@@ -31,6 +40,25 @@ def test_is_also_the_builtin_one_would_expect(error, builtin):
     """
     assert isinstance(error, TierlogError)
     assert isinstance(error, builtin)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(ConfigError("x", "y"), id="config"),
+        pytest.param(QueryError("x", "y"), id="query"),
+        pytest.param(MissingExtraError("r2"), id="extra"),
+        pytest.param(ObjectExistsError("y", code="PreconditionFailed", status=412), id="store"),
+        pytest.param(CommandNotFoundError("x", "y", errno=2), id="command"),
+    ],
+)
+def test_is_the_same_in_another_process(error):
+    """
+    An error that comes from a process pool says what it said there.
+    """
+    again = pickle.loads(pickle.dumps(error))
+
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
 
 
 def test_unknown_name_suggests_the_nearest():

@@ -10,7 +10,7 @@ import logging
 
 import pytest
 
-from tierlog import TierHandler
+from tierlog import ContextFilter, TierHandler
 from tierlog.exceptions import exception_data
 from tierlog.ndjson import dump_data
 from tierlog.redact import Redactor
@@ -448,3 +448,51 @@ class TestThroughAHandler:
             logger.exception("too deep")
 
         assert json.loads(sink.written[0].line)["data"]["exc"]["type"] == "RecursionError"
+
+
+def _refuse(self, *_):
+    raise LookupError("no")
+
+
+@pytest.mark.parametrize(
+    ("base", "names"),
+    [
+        pytest.param(Exception, ["__str__", "args"], id="text"),
+        pytest.param(ExceptionGroup, ["exceptions"], id="group"),
+        pytest.param(Exception, ["__cause__", "__context__", "__suppress_context__"], id="chain"),
+        pytest.param(Exception, ["__traceback__", "__notes__", "__class__"], id="rest"),
+    ],
+)
+def test_properties_that_raise(base, names):
+    """
+    What an exception's class says of itself isn't asked: all is there, and nothing is raised.
+    """
+    odd = type("Odd", (base,), {name: _refuse if name == "__str__" else property(_refuse) for name in names})
+    try:
+        try:
+            raise KeyError("before")
+        except KeyError as e:
+            raise odd("bad", [ValueError("one")]) from e
+    except Exception as e:
+        error = e
+
+    found = exception_data(error)
+
+    assert found["type"] == "Odd"
+    assert found["frames"][0]["func"] == "test_properties_that_raise"
+    assert found["cause"]["message"] == "'before'"
+    assert [one["message"] for one in found.get("exceptions", ())] == (["one"] if base is ExceptionGroup else [])
+
+
+@pytest.mark.parametrize("exc_info", [(), (1, 2, 3), 7])
+def test_an_exc_info_that_is_none(exc_info):
+    """
+    A record with something else in the place of its exception passes the filter and is kept.
+    """
+    sink = MemorySink()
+    handler = TierHandler(sink=sink)
+    handler.addFilter(ContextFilter(source=dict))
+
+    handler.handle(logging.makeLogRecord({"msg": "hello", "levelno": logging.INFO, "exc_info": exc_info, "stack_info": "here"}))
+
+    assert [event["data"] for event in sink.events] == [{"stack": "here"}]

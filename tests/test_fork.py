@@ -56,6 +56,38 @@ def instances_by_pid(events):
     return found
 
 
+def test_threads_that_fork_at_once_leave_no_lock(tmp_path):
+    """
+    Each of several threads that fork at the same time gives back what it took, and nothing else.
+    """
+    code = program("""
+    tierlog.configure(root=sys.argv[1], process_events=False)
+    sys.setswitchinterval(1e-6)
+
+    def fork():
+        for _ in range(60):
+            pid = os.fork()
+            if not pid:
+                os._exit(0)
+            wait(pid)
+
+    threads = [threading.Thread(target=fork, daemon=True) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    last = threading.Thread(target=log.info, args=("after all",), daemon=True)
+    last.start()
+    last.join(5)
+    print(sum(thread.is_alive() for thread in [*threads, last]), flush=True)
+    os._exit(0)
+    """)
+
+    assert run(code, tmp_path / "logs").out == "0\n"
+
+    assert check(tmp_path / "logs").messages == ["after all"]
+
+
 @pytest.mark.parametrize("writer", WRITERS)
 class TestFork:
     def test_a_child_has_a_stream_of_its_own(self, tmp_path, writer):

@@ -15,7 +15,9 @@ import pytest
 
 import tierlog
 from conftest import ULID
+from tierlog import filter as filters
 from tierlog.handler import TierHandler
+from tierlog.report import Reporter
 from tierlog.sinks import MemorySink
 from tierlog.testing import FakeClock
 
@@ -90,6 +92,21 @@ class TestEnvelope:
         log.log(level, "hello")
 
         assert (sink.events[0]["lvl"], sink.events[0]["data"]) == (lvl, data)
+
+    def test_a_levels_name_takes_nothing_away(self, log, sink):
+        """
+        What the payload calls by one of our names stays beside it.
+        """
+        try:
+            raise ValueError("x")
+        except ValueError:
+            log.critical("a", exc_info=True, extra={"data": {"level": "gold", "exc": 7, "n": 1}})
+        log.critical("b", extra={"level": "gold"})
+
+        first, second = (event["data"] for event in sink.events)
+        assert (first["level"], first["exc"]["type"], first["n"]) == ("CRITICAL", "ValueError", 1)
+        assert {first[name] for name in first if "~" in name} == {"gold", 7}
+        assert second == {"level": "CRITICAL", "level~2": "gold"}
 
 
 class TestExtra:
@@ -370,15 +387,18 @@ class TestContext:
         assert (event["userId"], event["data"]["exc"]["type"]) == ("u-1", "ValueError")
         assert event["msg"] == "config: {'session_id': '[REDACTED:key]'}"
 
-    def test_failing_source(self, log, sink, handler):
+    @pytest.mark.parametrize("source", [lambda: 1 / 0, lambda: {"user": 1}, lambda: 7])
+    def test_failing_source(self, log, sink, handler, source, capfd, monkeypatch):
         """
-        A source that raises drops no record.
+        A source that raises, or gives what is no id, drops no record, and it is said.
         """
-        handler.addFilter(tierlog.ContextFilter(source=lambda: 1 / 0))
+        monkeypatch.setattr(filters, "report", Reporter())
+        handler.addFilter(tierlog.ContextFilter(source=source))
 
         log.info("hello")
 
         assert len(sink.events) == 1
+        assert "the source of a ContextFilter gives no ids" in capfd.readouterr().err
 
     def test_contextvars_extras_as_source(self, log, sink, handler):
         """

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import errno
 import os
-from datetime import datetime
+import threading
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
@@ -20,7 +21,7 @@ from lifecycle_model import Base, Metrics, build_id, engine_to, row, told, told_
 from queried import NOW, ship, write
 from tierlog.errors import ConfigError
 from tierlog.handler import TierHandler, all_handlers
-from tierlog.lifecycle import DatabaseError, builds, builds_cursor, builds_ddl, mirror
+from tierlog.lifecycle import DatabaseError, build_days, builds, builds_cursor, builds_ddl, mirror
 from tierlog.query import open_store
 from tierlog.segments import SegmentSink
 from tierlog.testing import MemoryStore
@@ -46,7 +47,36 @@ class TestMirror(MirrorContract):
 
 
 class TestBuilds(BuildsContract):
-    pass
+    @pytest.mark.parametrize(
+        "created",
+        [
+            pytest.param(1_700_000_000_000_000_000, id="nanoseconds"),
+            pytest.param(-(1 << 62), id="long-ago"),
+            pytest.param(float("inf"), id="never"),
+            pytest.param("9999-12-31T23:59:59-12:00", id="no-time-in-utc"),
+        ],
+    )
+    def test_times_that_are_none(self, tmp_path, created):
+        """
+        A row whose time no calendar has is shown without one, and hides no other; an id that
+        no number can be is nobody's.
+        """
+        engine = sa.create_engine(f"sqlite:///{tmp_path}/other.db")
+        with engine.begin() as connection:
+            columns = "id INTEGER PRIMARY KEY, build_id, project_id INTEGER, status, created_at, total_duration_ms"
+            connection.exec_driver_sql(f"CREATE TABLE project_build_metrics ({columns})")
+            row = "INSERT INTO project_build_metrics VALUES (?, 'b', 7, 'failed', ?, 'long')"
+            connection.exec_driver_sql(row, (1, 1_700_000_000_000))
+            connection.exec_driver_sql(row, (2, created))
+
+        found = builds(engine)
+        days = build_days(engine)
+        nobody = builds(engine, project_id="9" * 30)
+        engine.dispose()
+
+        assert {one.id: one.created_at for one in found} == {1: datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC), 2: None}
+        assert [(day.day, day.p50_ms) for day in days] == [("2023-11-14", None)]
+        assert nobody == []
 
 
 def committed(engine, *rows):
@@ -111,6 +141,25 @@ class TestTrouble:
             assert made.flush()
 
         assert len(told(tmp_path / "logs")) == 1
+
+    def test_a_commit_does_not_fail_for_want_of_a_thread(self, engine, tmp_path, monkeypatch):
+        """
+        Where no thread can be started, as while the interpreter ends, commits go on, and a
+        later one starts it.
+        """
+        start = threading.Thread.start
+
+        def refuse(thread):
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        with mirror(Metrics, engine=engine, handler=handler_on(tmp_path / "logs"), interval=60):
+            committed(engine, row(1))
+            monkeypatch.setattr(threading.Thread, "start", start)
+            committed(engine, row(2))
+
+            expected = {f"{build_id(number)}:building:-": 1 for number in (1, 2)}
+            assert until(lambda: told_keys(tmp_path / "logs") == expected)
 
     def test_odd_values_harm_nobody(self, engine, tmp_path):
         """

@@ -66,6 +66,15 @@ class TestMerged:
         """
         assert merged([{"last_error": None}])["last_error"] is None
 
+    def test_a_number_that_is_none_adds_nothing(self):
+        """
+        A counter that one stream doesn't know is what the others say.
+        """
+        ages = [{"oldest_unshipped_age": 2.0}, {"oldest_unshipped_age": None, "pending": None}]
+
+        assert [merged(parts)["oldest_unshipped_age"] for parts in (ages, ages[::-1], ages[1:])] == [2.0, 2.0, None]
+        assert merged(ages)["pending"] == 0
+
     def test_changes_nothing(self):
         """
         The streams' own counters stay as they are.

@@ -14,6 +14,7 @@ import pytest
 
 import tierlog
 from conftest import ULID
+from tierlog.sinks import MemorySink
 
 
 def lines(root, tier="system"):
@@ -145,6 +146,33 @@ class TestShutdown:
         tierlog.log_event("system", "log", "info", "later")
 
         assert [event["msg"] for event in lines(tmp_path)] == ["late", "later"]
+
+    def test_a_sink_that_fails_is_not_the_applications(self, tmp_path, capfd):
+        """
+        Whatever a sink raises, all handlers are told, and the program isn't.
+        """
+
+        class Failing(MemorySink):
+            def _raise(self, *_):
+                raise LookupError("no")
+
+            flush = close = drain = _raise
+
+        tierlog.configure(root=tmp_path, durability="batch", flush_interval=60, process_events=False)
+        segments = tierlog.handler.handlers()[-1]
+        failing = tierlog.TierHandler(sink=Failing())
+        segments.handle(logging.makeLogRecord({"msg": "kept", "levelno": logging.INFO}))
+        try:
+            tierlog.flush()
+            flushed = lines(tmp_path)
+            tierlog.shutdown()
+        finally:
+            failing.pipeline.sink = MemorySink()  # logging.shutdown comes, too
+            failing.close()
+
+        assert [event["msg"] for event in flushed] == ["kept"]
+        assert segments.stats()["segments"]["open"] == 0
+        assert "a sink's flush failed: LookupError" in capfd.readouterr().err
 
     def test_flush_brings_a_batch_to_the_file(self, tmp_path):
         """

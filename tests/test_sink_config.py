@@ -56,6 +56,10 @@ def test_sink_of_another_package(package):
         pytest.param({"type": "shouting", "lout": 1}, "did you mean 'loud'?", id="option"),
         pytest.param({"type": "missing"}, "can't be loaded", id="missing"),
         pytest.param({"type": "broken"}, "it has no write, flush, close", id="no-sink"),
+        pytest.param({"type": "tee", "sinks": {"type": "memory"}}, "sink.sinks: {'type': 'memory'} isn't a list", id="one-sink"),
+        pytest.param({"type": "tee", "sinks": "memory"}, "sink.sinks: 'memory' isn't a list", id="name-of-a-sink"),
+        pytest.param({"type": "tee"}, "sink.sinks: None isn't a list", id="no-sinks"),
+        pytest.param({"type": "segments", "root": "a\0b"}, "sink: can't be made", id="no-path"),
     ],
 )
 def test_errors(package, given, says):

@@ -57,6 +57,39 @@ class Committing:
     close = flush
 
 
+class Counting(MemorySink):
+    """
+    A sink that ships, and has counters.
+    """
+
+    def __init__(self, **counters):
+        super().__init__()
+        self.stats = lambda: counters
+        self.drained = False
+
+    def drain(self, timeout):
+        self.drained = True
+        return True
+
+
+class Unbuffered(io.RawIOBase):
+    """
+    A pipe that takes a few bytes at a time, until it is full.
+    """
+
+    def __init__(self, room=1_000_000):
+        self.taken = b""
+        self.room = room
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        part = bytes(data)[: min(7, self.room - len(self.taken))]
+        self.taken += part
+        return len(part) or None
+
+
 class Noting:
     """
     A sink that notes what it is asked.
@@ -202,6 +235,26 @@ class TestStreamSink:
 
         assert sys.stdout.buffer.getvalue() == line
 
+    def test_without_a_buffer_lines_are_whole(self, monkeypatch):
+        """
+        A stream that takes a part of a line at a time, as ``python -u`` makes them, gets all of it.
+        """
+        raw = Unbuffered()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, write_through=True))
+
+        StreamSink().write(LINE, ROUTE)
+
+        assert raw.taken == LINE
+
+    def test_full_stream_that_does_not_block_raises(self, monkeypatch):
+        """
+        A stream that takes nothing hasn't kept the line, and the handler has to know.
+        """
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(Unbuffered(room=10), write_through=True))
+
+        with pytest.raises(BlockingIOError):
+            StreamSink().write(LINE, ROUTE)
+
     def test_print_and_lines_keep_their_order(self, monkeypatch):
         """
         What a program printed before a line stands before it.
@@ -309,6 +362,23 @@ class TestTeeSink:
         call(TeeSink([first, Failing(), MemorySink(), last]))
 
         assert (first.calls, last.calls) == ([expected], [expected])
+
+    def test_counters_of_segments_and_shipping_add_up(self, capfd):
+        """
+        What the sinks count is added up, where one has nothing to say or fails, too; what
+        one has lost isn't, since another has kept it.
+        """
+        one = Counting(segments={"open": 1}, shipped=1, oldest_unshipped_age=3.0, last_error=None, dropped={"eio": 1})
+        other = Counting(segments={"open": 2}, shipped=2, oldest_unshipped_age=5.0, last_error="slow")
+        failing = Failing()
+        failing.stats = failing.drain = failing.flush
+        tee = TeeSink([one, failing, other, Counting(last_error=None, oldest_unshipped_age=None)])
+
+        found = tee.stats()
+
+        assert found.pop("tee_failures") == {"0:Counting": 0, "1:Failing": 1, "2:Counting": 0, "3:Counting": 0}
+        assert found == {"segments": {"open": 3}, "shipped": 3, "oldest_unshipped_age": 5.0, "last_error": "slow"}
+        assert (tee.drain(1.0), one.drained, other.drained) == (False, True, True)
 
     def test_without_commits_there_is_none(self):
         """

@@ -592,6 +592,20 @@ class TestWhatWasNoted:
         assert ("hash", one) in {(finding.kind, finding.segment) for finding in verified.findings}
         assert ("facts", other) in {(finding.kind, finding.segment) for finding in verified.findings}
 
+    def test_a_catalog_whose_hashes_are_none(self, root, bucket):
+        """
+        A damaged row is a finding like another.
+        """
+        write(root)
+        ship(root, bucket)
+        rows = Rows(bucket)
+        one = min(rows.rows)
+        rows.rows[one].facts = rows.rows[one].facts._replace(sha256="no hash")
+
+        verified = look(None, bucket, catalog=rows)
+
+        assert ("hash", one) in {(finding.kind, finding.segment) for finding in verified.findings}
+
     def test_bytes_that_are_not_what_the_store_says(self, root, bucket):
         """
         An ETag that is an MD5 is compared with the bytes.

@@ -343,3 +343,31 @@ def test_write_and_exc_info(tierlog_events):
         assert ends(tierlog_events) == [("start", None), ("error", 503)]
 
     assert (response.status, body) == (503, b"x")
+
+
+@pytest.mark.parametrize(
+    ("status", "length", "expected"),
+    [
+        pytest.param("200 OK", "9" * 5_000, 200, id="length-of-many-digits"),
+        pytest.param("²⁰⁰ OK", "1", 500, id="digits-of-others"),
+    ],
+)
+def test_answers_that_are_none_are_the_servers_to_refuse(tierlog_events, status, length, expected):
+    """
+    What isn't a number in an application's answer is passed on as it came, and raises nothing.
+    """
+    passed = []
+
+    def app(environ, start_response):
+        start_response(status, [("Content-Length", length)])
+        return [b"x"]
+
+    def start_response(*given):
+        passed.append(given[0])
+
+    body = TierlogMiddleware(app)({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, start_response)
+    parts = list(body)
+    body.close()
+
+    assert (passed, parts) == ([status], [b"x"])
+    assert ends(tierlog_events)[1] == ("success" if expected == 200 else "error", expected)

@@ -58,7 +58,7 @@ class Forked(Protocol):
 
 _watched: list[ref[Forked]] = []  # a list, since appending to it disturbs nobody who reads it
 _is_registered = False
-_held: list[Lock] = []
+_held = threading.local()  # what this thread's fork holds: others may fork at the same time
 
 
 def watch(part: Forked) -> None:
@@ -108,18 +108,19 @@ def _parts() -> list[Forked]:
 
 
 def _before() -> None:
+    _held.locks = taken = []
     for part in _parts():
         lock = part.fork_lock()
         if lock.acquire(timeout=_PATIENCE):
-            _held.append(lock)
+            taken.append(lock)
 
 
 def _in_parent() -> None:
-    while _held:
-        _held.pop().release()
+    for lock in reversed(_held.__dict__.pop("locks", ())):
+        lock.release()
 
 
 def _in_child() -> None:
-    _held.clear()
+    _held.__dict__.clear()
     for part in _parts():
         part.after_fork_in_child()

@@ -4,9 +4,7 @@ What users and integrations do, as a start and an end, with what changed.
 
 from __future__ import annotations
 
-from typing import Any
-
-from tierlog.spans import Side, Span
+from tierlog.spans import Span
 
 
 __all__ = ["action"]
@@ -49,32 +47,4 @@ class action(Span):  # noqa: N801 -- used as a function, as contextlib's own are
     """
 
     noun = "action"
-
-    def __init__(
-        self,
-        name: str,
-        /,
-        *,
-        project_id: object = None,
-        build_id: object = None,
-        user_id: object = None,
-        req_id: object = None,
-        kind: str | None = None,
-        src: str | None = None,
-        before: Side = None,
-        after: Side = None,
-        progress_interval: float | str = 1.0,
-        **data: Any,
-    ) -> None:
-        super().__init__(
-            name,
-            tier="action",
-            kind=kind or "action",
-            src=src,
-            ids={"project_id": project_id, "build_id": build_id, "user_id": user_id, "req_id": req_id},
-            progress_interval=progress_interval,
-            before=before,
-            after=after,
-            facts={},
-            data=data,
-        )
+    tier = "action"

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from typing import Any
 
 from tierlog.requests import KEY, Request, Requests
+from tierlog.steps import contained
 from tierlog.typing import Clock
 
 
@@ -90,7 +91,7 @@ class TierlogMiddleware:
             error = e
             raise
         finally:
-            request.route = template(scope)
+            request.route = contained("a route", lambda: template(scope))
             await request.end_async(watch.judged(error))
 
     def _new(self, scope: Scope) -> Request:
@@ -130,18 +131,21 @@ class _Http:
             message = self._with_id(message)
         elif (kind == "http.response.body" and not message.get("more_body")) or kind == "http.response.pathsend":
             request.complete()  # at once: another task may hear of it before this one goes on
-        try:
-            await self._send(message)
-        except OSError:  # how the specification says that the client has gone
-            request.complete(is_complete=False)
-            request.is_disconnected = True
-            raise
+        await self._pass(message)
 
     def judged(self, error: BaseException | None) -> BaseException | None:
         """
         Return of what the application raised what is an error.
         """
         return error
+
+    async def _pass(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except OSError:  # how the specification says that the client has gone
+            self._request.complete(is_complete=False)
+            self._request.is_disconnected = True
+            raise
 
     def _with_id(self, message: Message) -> Message:
         headers = list(message.get("headers") or ())
@@ -174,7 +178,7 @@ class _WebSocket(_Http):
         elif kind == "websocket.http.response.start":
             request.status = message["status"]
             request.complete()
-        await self._send(message)
+        await self._pass(message)
 
     def judged(self, error: BaseException | None) -> BaseException | None:
         """

@@ -27,7 +27,8 @@ def checked(given: CatalogOption) -> CatalogOption:
         return False
     if given is None or isinstance(given, bool) or (isinstance(given, str) and "://" in given):
         return given
-    raise ConfigError("sink.catalog", f"{given!r} isn't a URL such as postgresql+psycopg://…, nor false for none")
+    # Without what was given, which may have a password in it.
+    raise ConfigError("sink.catalog", "it isn't a URL such as postgresql+psycopg://…, nor false for none")
 
 
 def opened(given: CatalogOption, root: Path) -> Any:

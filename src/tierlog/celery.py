@@ -99,13 +99,12 @@ class _Tasks:
         if task.app != self._app:
             return
         ids = _ids_of(task.request)
-        around = current()
-        if ids.get("req_id") is None and around.req_id is None:
+        if ids.get("req_id") is None and current().req_id is None:
             ids["req_id"] = task_id
         run = _Run(task_id, ids, self._clock())
         self._running.setdefault(task_id, []).append(run)  # retried eagerly, it runs within itself
-        around_id = enclosing.get()
-        run.here.request = around_id.request if around_id is not None else None
+        around = enclosing.get()
+        run.here.request = around.request if around is not None else None
         run.step.__enter__()
         if self._starts:
             self._write(task, task.request, "info", "start", "started", {})

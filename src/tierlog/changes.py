@@ -103,7 +103,8 @@ def changed_names(before: Any, after: Any) -> dict[str, list[str]]:
 def names_only(data: Mapping[str, Any]) -> dict[str, Any]:
     """
     Return *data* without values of variables: of a mapping its keys, of
-    ``NAME=value`` the name, and nothing of a field that is called ``value``.
+    ``NAME=value`` and of a pair in a list the name, and nothing of a field that is
+    called ``value``.
     """
     return {key: _names(value, 0) for key, value in data.items() if not _VALUES.match(key)}
 
@@ -112,7 +113,9 @@ def _names(value: Any, depth: int) -> Any:
     plain = unwrap(value)
     if type(plain) is dict:
         return [key_text(key) for key in list(plain)[:_MAX_ITEMS]]
-    if type(plain) is list and depth < _MAX_DEPTH:
+    if type(plain) is list and depth:  # a name with its value
+        return _names(plain[0], depth + 1) if plain and depth < _MAX_DEPTH else None
+    if type(plain) is list:
         return [_names(item, depth + 1) for item in plain[:_MAX_ITEMS]]
     return plain.partition("=")[0] if type(plain) is str else plain
 

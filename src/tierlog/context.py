@@ -229,13 +229,16 @@ class bound:  # noqa: N801 -- used as a function, as contextlib's own are
         exc: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
-        token = self._previous.pop()
-        try:
-            _current.reset(token)
-        except ValueError:
-            # Left in another context than entered, as a generator may be that
-            # is finished elsewhere: what is bound there is not ours to undo.
+        for token in self._previous[::-1]:  # tasks and threads may enter one and leave it in another order
+            try:
+                _current.reset(token)
+            except ValueError:
+                continue
+            self._previous.remove(token)
             return
+        # Left in another context than entered, as a generator may be that
+        # is finished elsewhere: what is bound there is not ours to undo.
+        del self._previous[:1]
 
     async def __aenter__(self) -> Context:
         return self.__enter__()

@@ -109,6 +109,9 @@ class MissingExtraError(TierlogError, ImportError):
         super().__init__(f"this needs an extra: pip install 'tierlog[{extra}]'")
         self.extra = extra
 
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str]]:
+        return type(self), (self.extra,)
+
 
 class StoreError(TierlogError, OSError):
     """

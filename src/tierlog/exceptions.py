@@ -14,7 +14,7 @@ from typing import Any
 from tierlog.plain import text_of
 
 
-__all__ = ["exception_data"]
+__all__ = ["exception_data", "raised"]
 
 _MAX_CHAIN = 16
 _MAX_GROUP = 32
@@ -23,6 +23,17 @@ _LAST_FRAMES = 80
 _MAX_LOCALS = 50
 _MAX_LOCAL_CHARS = 1_024
 _WORD_END = re.compile(r"[^\s,;'\"]*\Z")
+
+_own = vars(BaseException)  # descriptors, where a user's class may have properties, which may raise
+_exceptions = vars(BaseExceptionGroup)["exceptions"].__get__
+
+
+def raised(exc_info: Any) -> BaseException | None:
+    """
+    Return the exception of a record's ``exc_info``, None if it has none.
+    """
+    found = exc_info[1] if type(exc_info) is tuple and len(exc_info) > 1 else exc_info
+    return found if issubclass(type(found), BaseException) else None
 
 
 def exception_data(error: BaseException, *, with_locals: bool = False) -> dict[str, Any]:
@@ -48,17 +59,18 @@ def _describe(error: BaseException, *, with_locals: bool, seen: set[int], room: 
         "type": cls.__qualname__,
         "module": cls.__module__,
         "message": _message(error),
-        "frames": _frames(error.__traceback__, with_locals=with_locals),
+        "frames": _frames(_own["__traceback__"].__get__(error), with_locals=with_locals),
     }
     if notes := _notes(error):
         found["notes"] = notes
-    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    inner = _exceptions(error) if issubclass(cls, BaseExceptionGroup) else ()
     if inner and room > 0:
         found["exceptions"] = [
             _describe(one, with_locals=with_locals, seen=seen, room=room - 1) for one in inner[:_MAX_GROUP] if id(one) not in seen
         ]
-    name, linked = ("cause", error.__cause__) if error.__cause__ is not None else ("context", error.__context__)
-    is_shown = name == "cause" or not error.__suppress_context__
+    cause, context = _own["__cause__"].__get__(error), _own["__context__"].__get__(error)
+    name, linked = ("cause", cause) if cause is not None else ("context", context)
+    is_shown = name == "cause" or not _own["__suppress_context__"].__get__(error)
     if linked is not None and is_shown and id(linked) not in seen and room > 0:
         found[name] = _describe(linked, with_locals=with_locals, seen=seen, room=room - 1)
     return found
@@ -68,7 +80,7 @@ def _message(error: BaseException) -> str:
     try:
         return str.__str__(str(error))
     except Exception:  # noqa: BLE001 -- a user's __str__
-        return text_of(list(error.args)) if type(error.args) is tuple else ""
+        return text_of(list(_own["args"].__get__(error)))
 
 
 def _notes(error: BaseException) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tierlog.context import IDS
-from tierlog.exceptions import exception_data
+from tierlog.exceptions import exception_data, raised
 from tierlog.filter import Stamp
 from tierlog.kinds import LEVELS
 from tierlog.plain import free_name
@@ -71,7 +71,7 @@ def with_more(record: logging.LogRecord, extra: Mapping[str, Any] | None, stamp:
     if type(stamp) is Stamp and not record.exc_info and not stack:  # a queue has taken them
         stack = stamp.stack
         added |= {"exc": stamp.exc} if stamp.exc else {}
-    elif record.exc_info and (error := _raised(record.exc_info)) is not None:
+    elif record.exc_info and (error := raised(record.exc_info)) is not None:
         added["exc"] = exception_data(error, with_locals=with_locals)
     elif record.exc_text:
         added["exc"] = {"text": record.exc_text}
@@ -79,10 +79,6 @@ def with_more(record: logging.LogRecord, extra: Mapping[str, Any] | None, stamp:
         added["stack"] = stack
     merged = dict(extra or {})
     own = merged.get("data")
-    merged["data"] = {**own, **added} if type(own) is dict else {**({} if own is None else {"data": own}), **added}
+    own = own if type(own) is dict else {} if own is None else {"data": own}
+    merged["data"] = {**own, **added, **{free_name(own, name): own[name] for name in added if name in own}}
     return merged
-
-
-def _raised(exc_info: Any) -> BaseException | None:
-    found = exc_info[1] if type(exc_info) is tuple and len(exc_info) > 1 else exc_info
-    return found if isinstance(found, BaseException) else None

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tierlog.context import Context, current
-from tierlog.exceptions import exception_data
+from tierlog.exceptions import exception_data, raised
 from tierlog.plain import text_of
+from tierlog.report import report
 from tierlog.tracing import MODULE as OPENTELEMETRY
 from tierlog.tracing import modules, trace_ids
 
@@ -88,7 +89,8 @@ class ContextFilter(logging.Filter):
         try:
             found = dict(self._source()) if self._source is not None else {}
             return current().replace(found)
-        except Exception:  # noqa: BLE001 -- a log call never raises
+        except Exception as e:  # noqa: BLE001 -- a log call never raises
+            report("context source", f"the source of a ContextFilter gives no ids ({type(e).__name__}); bound ones stand instead")
             return current()
 
 
@@ -97,5 +99,5 @@ def _noted(record: logging.LogRecord, context: Context) -> Stamp:
         message = record.getMessage()
     except Exception:  # noqa: BLE001 -- wrong arguments are no reason to lose a record
         message = f"{text_of(record.msg)} {text_of(record.args)}"
-    error = record.exc_info[1] if type(record.exc_info) is tuple else None
+    error = raised(record.exc_info)
     return Stamp(context, message, exception_data(error) if error is not None else None, record.stack_info)

@@ -30,15 +30,8 @@ class Tierlog:
 
         project_id: Likewise the project's.
 
-        exclude: Paths without events, such as ``/healthz``, or ``/static/*`` for all
-            that begin so.
-
-        starts: Whether to write starts, too.
-
-        header: The header that a request's id comes in and is sent back in; None to
-            believe no client, and send none.
-
-        clock: Counts **nanoseconds**.
+        exclude: As for :class:`tierlog.asgi.TierlogMiddleware`, and so are *starts*,
+            *header* and *clock*.
 
     Raises:
         ConfigError: An option can't work.

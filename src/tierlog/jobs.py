@@ -27,29 +27,15 @@ class job(Span):  # noqa: N801 -- used as a function, as contextlib's own are
 
         schedule: When it runs, for example ``0 2 * * *``.
 
-        project_id: Its project; the context's if None.
-
-        build_id: Likewise.
-
-        user_id: Likewise.
-
-        req_id: Likewise.
-
         kind: Its kind in the tier ``system``.
 
         src: Who says so; the context's, else ``scheduler``.
 
-        before: What it changes, as it was: a mapping, or what returns one. Also
-            taken by ``update``.
-
-        after: Likewise as it is at the end.
-
-        progress_interval: **Seconds** between two lines of progress.
-
-        data: What start and end say.
+        project_id: As for :class:`tierlog.action`, and so are the rest.
     """
 
     noun = "job"
+    tier = "system"
     default_src = "scheduler"
     is_request = True
 
@@ -72,13 +58,16 @@ class job(Span):  # noqa: N801 -- used as a function, as contextlib's own are
     ) -> None:
         super().__init__(
             name,
-            tier="system",
-            kind=kind or "job",
+            project_id=project_id,
+            build_id=build_id,
+            user_id=user_id,
+            req_id=req_id,
+            kind=kind,
             src=src,
-            ids={"project_id": project_id, "build_id": build_id, "user_id": user_id, "req_id": req_id},
-            progress_interval=progress_interval,
             before=before,
             after=after,
-            facts={} if schedule is None else {"schedule": schedule},
-            data=data,
+            progress_interval=progress_interval,
+            **data,
         )
+        if schedule is not None:
+            self.facts = {"schedule": schedule}

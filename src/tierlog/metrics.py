@@ -47,13 +47,15 @@ def merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     for part in parts:
         for name, value in part.items():
             have = total.get(name)
-            if isinstance(value, Mapping):
+            if value is None:
+                total.setdefault(name, None)
+            elif isinstance(value, Mapping):
                 total[name] = _added(have or {}, value)
             elif name in _HIGHEST:
                 total[name] = max(have or 0, value)
             elif isinstance(value, (int, float)):
                 total[name] = (have or 0) + value
-            elif value is not None or name not in total:
+            else:
                 total[name] = value
     return total
 

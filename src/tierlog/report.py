@@ -17,6 +17,7 @@ __all__ = ["Reporter", "emergency", "report"]
 
 _STDERR = 2
 _PATIENCE = 0.1  # seconds
+_AT_ONCE = getattr(select, "PIPE_BUF", 512)  # bytes that a pipe takes without a wait if it takes any
 
 
 class Reporter:
@@ -57,9 +58,9 @@ def emergency(data: bytes) -> None:
     not wait for that.
     """
     try:
-        for start in range(0, len(data), select.PIPE_BUF):
+        for start in range(0, len(data), _AT_ONCE):
             if not select.select([], [_STDERR], [], _PATIENCE)[1]:
                 return
-            os.write(_STDERR, data[start : start + select.PIPE_BUF])
+            os.write(_STDERR, data[start : start + _AT_ONCE])
     except (OSError, ValueError):
         return

@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from tierlog.errors import ConfigError
@@ -18,10 +19,11 @@ from tierlog.metrics import merged, prometheus_text
 from tierlog.options import check_names, parameter_names, seconds
 from tierlog.record import install_record_factory
 from tierlog.settings import HANDLER_OPTIONS, OWN_OPTIONS, from_environment, parse, sink_type
+from tierlog.steps import contained
 from tierlog.typing import Recovered
 
 
-__all__ = ["configure", "flush", "prometheus", "recover", "shutdown", "stats"]
+__all__ = ["check_option_names", "configure", "flush", "prometheus", "recover", "shutdown", "stats"]
 
 _configured: list[TierHandler] = []
 
@@ -51,10 +53,10 @@ def configure(**options: Any) -> TierHandler:
     """
     environment = from_environment(os.environ)
     try:
-        _check_names({**{name: options[name] for name in ("type", "bucket") if name in options}, **environment})
+        check_option_names({**{name: options[name] for name in ("type", "bucket") if name in options}, **environment})
     except ConfigError as e:
         raise ConfigError(f"TIERLOG_{e.setting.upper()}", f"{e.problem} (as a variable, in capitals)") from None
-    _check_names({**{name: environment[name] for name in ("type", "bucket") if name in environment}, **options})
+    check_option_names({**{name: environment[name] for name in ("type", "bucket") if name in environment}, **options})
     settings = parse({**environment, **options})
     handler = TierHandler(sink=settings.sink, **settings.handler)
     handler.addFilter(ContextFilter())
@@ -71,11 +73,17 @@ def configure(**options: Any) -> TierHandler:
     before, _configured[:] = list(_configured), [handler]
     for one in before:
         root.removeHandler(one)
-        one.close()
+        contained("a sink's close", one.close)
     return handler
 
 
-def _check_names(given: Mapping[str, Any]) -> None:
+def check_option_names(given: Mapping[str, Any]) -> None:
+    """
+    Check that each of the options *given* to :func:`configure` is one.
+
+    Raises:
+        ConfigError: One isn't; it names the nearest option that there is.
+    """
     if sink_type(given) not in {"segments", "r2"}:
         return  # the sink says so itself
     own = [*OWN_OPTIONS, *HANDLER_OPTIONS]
@@ -105,7 +113,7 @@ def stats() -> dict[str, Any]:
     rule, ``rerouted`` by reason; ``truncated``, ``sync_failures``, ``segments``
     by state, ``torn_lines`` and ``last_error``.
     """
-    return merged(handler.stats() for handler in handlers())
+    return merged(contained("a sink's stats", handler.stats) or {} for handler in handlers())
 
 
 def prometheus() -> str:
@@ -120,7 +128,7 @@ def flush() -> None:
     Bring every buffered line to where it belongs.
     """
     for handler in handlers():
-        handler.flush()
+        contained("a sink's flush", handler.flush)
 
 
 def shutdown(timeout: float = 5.0) -> None:
@@ -138,10 +146,10 @@ def shutdown(timeout: float = 5.0) -> None:
     for handler in handlers():
         if time.monotonic() > end:
             return
-        handler.close()
+        contained("a sink's close", handler.close)
         drain = getattr(handler.pipeline.sink, "drain", None)
         if drain is not None:
-            drain(max(0.0, end - time.monotonic()))
+            contained("a sink's drain", partial(drain, max(0.0, end - time.monotonic())))
 
 
 def recover(root: str | os.PathLike[str] = "logs", *, timeout: float | str = 60.0, **options: Any) -> Recovered:

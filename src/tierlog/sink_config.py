@@ -53,12 +53,16 @@ def make_sink(given: Any, setting: str = "sink") -> Sink:
         check_names(setting, options, make)
     else:
         raise ConfigError(setting, "says neither which 'type' of sink it is nor which '()' makes it")
-    if make is TeeSink and isinstance(options.get("sinks"), (list, tuple)):
-        parts = options["sinks"]
+    if make is TeeSink:
+        parts = options.get("sinks")
+        if not isinstance(parts, (list, tuple)):
+            raise ConfigError(f"{setting}.sinks", f"{parts!r} isn't a list of sinks")
         options["sinks"] = [make_sink(parts[number], f"{setting}.sinks[{number}]") for number in range(len(parts))]
     try:
         return _checked(make(**options), setting)
-    except TypeError as e:
+    except ConfigError:
+        raise
+    except (TypeError, ValueError) as e:
         raise ConfigError(setting, f"can't be made: {e}") from e
 
 

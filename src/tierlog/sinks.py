@@ -4,14 +4,16 @@ The sinks that need no disk of their own: a stream, the memory, several at once.
 
 from __future__ import annotations
 
+import errno
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from tierlog._fork import ForkSafeLock
 from tierlog.envelope import ID_FORMATS, Route
 from tierlog.errors import ConfigError
+from tierlog.metrics import merged
 from tierlog.ndjson import decode
 from tierlog.options import choice, count
 from tierlog.report import report
@@ -20,9 +22,7 @@ from tierlog.typing import Commit, Sink
 
 __all__ = ["MemorySink", "StreamSink", "TeeSink", "Written"]
 
-
-_SHIPPING = frozenset(["shipped", "pending", "failed", "shipped_bytes", "upload_seconds", "backlog_bytes", "dropped_segments"])
-_LAST = frozenset(["oldest_unshipped_age", "last_error"])
+_OF_RECORDS = frozenset(["accepted", "written", "dropped"])  # one sink's loss is none where another has kept the line
 
 
 class StreamSink:
@@ -52,7 +52,7 @@ class StreamSink:
             stream.write(event_line.decode())
         else:
             stream.flush()
-            binary.write(event_line)
+            _write_whole(binary, event_line)
         stream.flush()
 
     def flush(self) -> None:
@@ -190,38 +190,51 @@ class TeeSink:
         tell whether all have.
         """
         end = time.monotonic() + timeout
-        drains = [drain for sink in self.sinks if (drain := getattr(sink, "drain", None)) is not None]
-        return False not in [drain(max(0.0, end - time.monotonic())) for drain in drains]
+        drained = [
+            self._guarded(number, sink, "drain", max(0.0, end - time.monotonic()))
+            for number, sink in enumerate(self.sinks)
+            if hasattr(sink, "drain")
+        ]
+        return all(drained)
 
     def stats(self) -> Mapping[str, Any]:
         """
         Return ``tee_failures``: how often each sink failed, by its number and type; and
-        of those that ship, what they say of it, added up.
+        what the sinks say of segments and of shipping, added up.
         """
-        total: dict[str, Any] = {}
-        for sink in self.sinks:
-            counters: Mapping[str, Any] = getattr(sink, "stats", dict)()
-            for name in _SHIPPING.intersection(counters):
-                total[name] = total.get(name, 0) + counters[name]
-            for name in _LAST.intersection(counters):
-                total[name] = max(total.get(name, counters[name]), counters[name])
+        parts = [self._guarded(number, sink, "stats") or {} for number, sink in enumerate(self.sinks)]
+        told = {name for part in parts for name in part} - _OF_RECORDS
+        total = {name: value for name, value in merged(parts).items() if name in told}
         with self._lock:
             names = [f"{number}:{type(sink).__name__}" for number, sink in enumerate(self.sinks)]
             return {**total, "tee_failures": dict(zip(names, self._failures, strict=True))}
 
-    def _guarded(self, number: int, sink: Sink, method: str, *args: object) -> None:
+    def _guarded(self, number: int, sink: Sink, method: str, *args: object) -> Any:
         call = getattr(sink, method, None)
         try:
-            if call is not None:
-                call(*args)
+            return call(*args) if call is not None else None
         except Exception as e:  # noqa: BLE001 -- isolated from the others
             self._failed(number, method, e)
+            return None
 
     def _failed(self, number: int, method: str, error: Exception) -> None:
         with self._lock:
             self._failures[number] += 1
         name = type(self.sinks[number]).__name__
-        report(f"tee {number} {method}", f"sink {number} of the tee ({name}) failed to {method}: {error!r}")
+        report(f"tee {number} {method}", f"{method} of sink {number} of the tee ({name}) failed: {error!r}")
+
+
+def _write_whole(binary: BinaryIO, line: bytes) -> None:
+    """
+    Write all of *line*: without a buffer, as under ``python -u``, a write that a signal
+    interrupts takes a part of it.
+    """
+    rest = line
+    while rest:
+        written = binary.write(rest)
+        if written is None:
+            raise BlockingIOError(errno.EAGAIN, "the stream doesn't block, and is full")
+        rest = rest[written:]
 
 
 def _each(commits: Sequence[Commit]) -> None:

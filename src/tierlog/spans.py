@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, ClassVar, ParamSpec, Self, TypeVar, cast
 
 from tierlog.changes import difference, names_only, remember, without_sides
-from tierlog.context import IDS, current, id_text
+from tierlog.context import IDS, current, id_text, restore, unbind
 from tierlog.errors import ConfigError
 from tierlog.events import log_event
 from tierlog.exceptions import exception_data
@@ -117,7 +117,7 @@ class Run:
         if self._is_pending:
             self._tell_progress()
         self._is_over = True
-        if isinstance(error, SystemExit) and not error.code:
+        if issubclass(type(error), SystemExit) and not error.code:  # type: ignore[union-attr]
             error = None
         event, lvl = _outcome(error, self._reason)
         reason = self._reason if error is None else text_of(error)
@@ -155,10 +155,14 @@ class Run:
         if self._around is not None and self._around.id is not None:
             own["parentId"] = self._around.id
         context = current() if enclosing.get() is self.here else self.context
-        ids = {name: value or getattr(context, name) for name, value in self._ids.items()}
+        ids = {name: value for name, value in self._ids.items() if value is not None}
         src = span.src or context.src or span.default_src
         rest = without_sides(data, only_names=span.is_env)
-        contained("an event", lambda: log_event(span.tier, span.kind, lvl, msg, with_own(own, rest), **ids, src=src))
+        token = restore(context)  # whatever is bound where it ends
+        try:
+            contained("an event", lambda: log_event(span.tier, span.kind, lvl, msg, with_own(own, rest), **ids, src=src))
+        finally:
+            unbind(token)
 
     def __enter__(self) -> Self:
         return self
@@ -173,63 +177,50 @@ class Span:
     or ``async with`` block, or a decorator of functions, coroutines and generators
     of both kinds.
 
-    Args:
-        name: What is done.
-
-        tier: Its tier.
-
-        kind: Its kind.
-
-        src: Who says so.
-
-        ids: Bound in the block where they aren't None.
-
-        progress_interval: **Seconds** between two lines of progress.
-
-        before: What it changes, as it was.
-
-        after: As it is at the end.
-
-        facts: What each line says.
-
-        data: What start and end say.
+    Its arguments are described there.
 
     Attributes:
-        noun: What such a span is called.
+        noun: What such a span is called, and the kind of its lines by default.
+
+        tier: Their tier.
 
         default_src: ``src`` where nobody says another one.
 
         is_request: Whether a run's id is bound as the request id where there is none.
+
+        facts: What each line says.
     """
 
-    noun: ClassVar[str] = "span"
+    noun: ClassVar[str]
+    tier: ClassVar[str]
     default_src: ClassVar[str | None] = None
     is_request: ClassVar[bool] = False
+    facts: Mapping[str, Any] = {}
 
     def __init__(
         self,
         name: str,
+        /,
         *,
-        tier: str,
-        kind: str,
-        src: str | None,
-        ids: Mapping[str, Any],
-        progress_interval: float | str,
-        before: Side,
-        after: Side,
-        facts: Mapping[str, Any],
-        data: Mapping[str, Any],
+        project_id: object = None,
+        build_id: object = None,
+        user_id: object = None,
+        req_id: object = None,
+        kind: str | None = None,
+        src: str | None = None,
+        before: Side = None,
+        after: Side = None,
+        progress_interval: float | str = 1.0,
+        **data: Any,
     ) -> None:
         self.name = text_of(name)
-        self.tier = tier
-        self.kind = kind
+        self.kind = kind or self.noun
         self.src = id_text(src)
-        self.ids = {id_name: ids.get(id_name) for id_name in IDS}
+        self.ids = {"project_id": project_id, "build_id": build_id, "user_id": user_id, "req_id": req_id}
         self.interval_ns = _interval_ns(progress_interval)
-        self.facts = facts
         sides = {"before": before, "after": after}
         self.data = {**data, **{side: value for side, value in sides.items() if value is not None}}
-        self.is_env = kind == "env"
+        self.is_env = self.kind == "env"
         self._entered: list[tuple[Run, Step]] = []
 
     def start(self) -> Run:
@@ -283,12 +274,13 @@ class Span:
         """
         import inspect  # noqa: PLC0415 -- 8 ms, and only to decorate
 
+        forms = (function, type(function).__call__)  # of an object that can be called, its class tells
         wrap = _wrap_function
-        if inspect.iscoroutinefunction(function):
+        if any(map(inspect.iscoroutinefunction, forms)):
             wrap = _wrap_coroutine
-        elif inspect.isasyncgenfunction(function):
+        elif any(map(inspect.isasyncgenfunction, forms)):
             wrap = _wrap_async_generator
-        elif inspect.isgeneratorfunction(function):
+        elif any(map(inspect.isgeneratorfunction, forms)):
             wrap = _wrap_generator
         return cast("Callable[P, R]", wraps(function)(wrap(self, function)))
 

@@ -86,7 +86,10 @@ def with_own(own: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     Return *own* and what is *given*; of two that have the same name, the given one
     gets a number behind it.
     """
-    return {**own, **{free_name(own, name): value for name, value in given.items()}}
+    both = dict(own)
+    for name, value in given.items():
+        both[free_name(both, name)] = value
+    return both
 
 
 class Resumable(Protocol):
@@ -123,9 +126,10 @@ class Step:
         exc: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
-        self._of.context = current()
+        if enclosing.get() is self._of.here:  # else it is left in another context than entered
+            self._of.context = current()
         try:
             enclosing.reset(self._around)
             unbind(self._token)
-        except ValueError:  # left in another context than entered: what is bound there isn't ours to undo
+        except ValueError:  # what is bound in another context isn't ours to undo
             return

@@ -77,7 +77,7 @@ def stream_options(
     Raises:
         ConfigError: One of them can't work.
     """
-    if instance_id is not None and not _INSTANCE_ID.match(instance_id):
+    if instance_id is not None and not (isinstance(instance_id, str) and _INSTANCE_ID.match(instance_id)):
         form = _INSTANCE_ID.pattern.removesuffix(r"\Z")
         raise ConfigError("instance_id", f"{instance_id!r} can't be part of a file name; it must match {form}")
     redactor = _redactor(redact)

@@ -17,6 +17,7 @@ __all__ = ["TierlogMiddleware"]
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 _NO_BODY = frozenset([204, 304])
+_MOST_DIGITS = 18  # of a length
 
 
 class TierlogMiddleware:
@@ -31,15 +32,8 @@ class TierlogMiddleware:
 
         project_id: Likewise the project's.
 
-        exclude: Paths without events, such as ``/healthz``, or ``/static/*`` for all
-            that begin so.
-
-        starts: Whether to write starts, too.
-
-        header: The header that a request's id comes in and is sent back in; None to
-            believe no client, and send none.
-
-        clock: Counts **nanoseconds**.
+        exclude: As for :class:`tierlog.asgi.TierlogMiddleware`, and so are *starts*,
+            *header* and *clock*.
 
     Raises:
         ConfigError: An option can't work.
@@ -114,10 +108,9 @@ class _Response:
         names = {name.lower(): value for name, value in headers}
         if self._header is not None and self._header.lower() not in names:
             headers = [*headers, (self._header, self.request.id)]
-        length = names.get("content-length", "")
-        self._length = int(length) if length.isascii() and length.isdigit() else None
+        self._length = _number(names.get("content-length", ""), _MOST_DIGITS)
         write = self._start(status, headers, *exc_info)
-        self.request.status = int(status[:3]) if status[:3].isdigit() else None
+        self.request.status = _number(status[:3], 3)
 
         def counted(data: bytes) -> Any:
             self.sent(data)
@@ -194,3 +187,7 @@ class _SizedBody(_Body):
 
     def __len__(self) -> int:
         return len(self._body)  # type: ignore[arg-type]
+
+
+def _number(text: str, most: int) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= most else None

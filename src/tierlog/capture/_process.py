@@ -14,7 +14,17 @@ from typing import Any
 from tierlog.errors import CommandError, CommandNotFoundError, ConfigError
 
 
-__all__ = ["KILL", "checked_command", "checked_path", "environment", "folder_of", "signal_group", "signal_name", "start"]
+__all__ = [
+    "KILL",
+    "checked_command",
+    "checked_path",
+    "end_at_once",
+    "environment",
+    "folder_of",
+    "signal_group",
+    "signal_name",
+    "start",
+]
 
 KILL: int = getattr(signal, "SIGKILL", signal.SIGTERM)
 """The signal that nothing survives."""
@@ -58,13 +68,14 @@ def checked_path(setting: str, given: Any) -> str:
 
 def environment(given: Mapping[str, str] | None, ids: Mapping[str, str]) -> dict[str, str]:
     """
-    Return the environment of a command: *given*, else this process's, with *ids*.
+    Return the environment of a command: *given*, else this process's, with those of
+    *ids* that a variable can have.
 
     Raises:
         ConfigError: It can't be one.
     """
     try:
-        found = {**(os.environ if given is None else given), **ids}
+        found = {**(os.environ if given is None else given), **{name: ids[name] for name in ids if _is_given(ids[name])}}
     except TypeError:
         raise ConfigError("env", f"{type(given).__name__} is no mapping of names to texts") from None
     for name, value in found.items():
@@ -102,6 +113,8 @@ def start(command: list[str], *, cwd: str | None, env: Mapping[str, str], stdin:
 
         ConfigError: There's nothing to read in *stdin*.
     """
+    if type(stdin) is int and stdin == subprocess.PIPE:
+        raise ConfigError("stdin", "nobody could write to a pipe; open a file, or os.pipe()")
     options: dict[str, Any] = {"start_new_session": True}
     if _IS_WINDOWS:  # pragma: no cover -- no Windows in the test matrix
         options = {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
@@ -136,6 +149,17 @@ def signal_group(process: subprocess.Popen[bytes], number: int) -> None:
             os.killpg(process.pid, number)
     except (ProcessLookupError, PermissionError):
         return
+
+
+def end_at_once(process: subprocess.Popen[bytes]) -> None:
+    """
+    Kill a command and all it has started, and give up its pipes.
+    """
+    signal_group(process, KILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
 
 
 def signal_name(returncode: int) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any
 from tierlog.capture._console import console_writers
 from tierlog.capture._output import WITHHELD, Output
 from tierlog.capture._output_file import output_file
-from tierlog.capture._process import KILL, checked_command, checked_path, environment, folder_of, signal_group
+from tierlog.capture._process import checked_command, checked_path, end_at_once, environment, folder_of
 from tierlog.capture._process import start as start_process
 from tierlog.capture._result import Result
 from tierlog.capture._running import Limits, Running
@@ -119,22 +119,21 @@ def start(
     folder = None if cwd is None else checked_path("cwd", cwd)
     file = output_file(merge_output_file, src, variables)
     facts = {"event": "start", "command": shown, "cwd": folder_of(folder)}
-    try:
-        process = start_process(argv, cwd=folder, env=variables | (file.variables if file else {}), stdin=stdin)
-    except BaseException as e:
-        if isinstance(e, CommandError):
-            records.event("error", str(e), {**facts, "event": "start_failed"})
-        if file is not None:
-            file.remove()
-        raise
     outputs = [
         (Output(name, src, redactor, records.lines, monotonic), writer)
         for name, writer in zip(("stdout", "stderr"), writers, strict=True)
     ]
+    process = None
     try:
+        process = start_process(argv, cwd=folder, env=variables | (file.variables if file else {}), stdin=stdin)
         return Running(process, shown, records, outputs, limits, file, {**facts, "pid": process.pid})
-    except BaseException:  # there are too many threads, for example; nobody would read what it prints
-        signal_group(process, KILL)
+    except BaseException as e:
+        if isinstance(e, CommandError):
+            records.event("error", str(e), {**facts, "event": "start_failed"})
+        if process is not None:  # there are too many threads, for example; nobody would read what it prints
+            end_at_once(process)
+        if file is not None:
+            file.remove()
         raise
 
 
@@ -180,24 +179,10 @@ def run(command: Sequence[str | os.PathLike[str]], **options: Any) -> Result:
 
 async def run_async(command: Sequence[str | os.PathLike[str]], **options: Any) -> Result:
     """
-    Do what :func:`run` does, without holding up the event loop.
+    Do what :func:`run` does, without holding up the event loop: what it takes, returns
+    and raises is the same.
 
     A task that is cancelled ends the command, and is over when that is.
-
-    Args:
-        command: The program and its arguments; no shell is involved.
-
-        options: As for :func:`start`.
-
-    Returns:
-        How it ended; a command that fails is no error here.
-
-    Raises:
-        ConfigError: An option can't work.
-
-        CommandNotFoundError: There is no such program, or no such folder.
-
-        CommandError: It can't be started.
     """
     import asyncio  # noqa: PLC0415 -- only those who await have it
 

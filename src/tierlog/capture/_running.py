@@ -88,8 +88,12 @@ class Running:
         self._wake, self._waker = os.pipe()
         self._is_done = threading.Event()
         self._when_done: list[Callable[[], object]] = []
-        threading.Thread(target=self._wait_for_exit, name=f"tierlog-wait-{self.pid}", daemon=True).start()
-        threading.Thread(target=self._run, name=f"tierlog-capture-{self.pid}").start()
+        try:
+            threading.Thread(target=self._wait_for_exit, name=f"tierlog-wait-{self.pid}", daemon=True).start()
+            threading.Thread(target=self._run, name=f"tierlog-capture-{self.pid}").start()
+        except BaseException:
+            self._give_up_waking()
+            raise
 
     def wait(self) -> Result:
         """
@@ -158,6 +162,12 @@ class Running:
         if self._waker >= 0:
             os.write(self._waker, b"!")
 
+    def _give_up_waking(self) -> None:
+        with self._lock:
+            os.close(self._wake)
+            os.close(self._waker)
+            self._waker = -1
+
     def _wait_for_exit(self) -> None:
         self._process.wait()
         self._ended = time.monotonic()
@@ -185,9 +195,7 @@ class Running:
         if self._file is not None:
             self._file.remove()
         with self._lock:
-            os.close(self._wake)
-            os.close(self._waker)
-            self._waker = -1
+            self._give_up_waking()
             self._is_done.set()
         for call in self._when_done:
             try:

@@ -17,7 +17,7 @@ from tierlog.compaction._remote import RemotePacker
 from tierlog.compaction._rows import CatalogLike, Rows
 from tierlog.errors import StoreError, TierlogError
 from tierlog.layout import PACKINGS, Place, local_path, parse_remote
-from tierlog.options import choice
+from tierlog.options import choice, seconds
 from tierlog.packing import pack_file
 from tierlog.segments import Found, finished
 from tierlog.shipping import destination
@@ -42,7 +42,7 @@ def compact(
     store: Store | None,
     *,
     packing: str = "zst",
-    older_than: float = OLDER_THAN,
+    older_than: float | str = OLDER_THAN,
     clock: Clock = time.time_ns,
     catalog: CatalogLike | None = None,
     progress: Progress | None = None,
@@ -74,13 +74,13 @@ def compact(
         dry_run: Whether only to look, and change nothing.
 
     Raises:
-        ConfigError: There's no such packing.
+        ConfigError: There's no such packing, or *older_than* is no time.
 
         MissingExtraError: ``tierlog[zstd]`` isn't installed.
     """
     pack_file(io.BytesIO(), io.BytesIO(), choice("packing", packing, PACKINGS))  # before anything is touched
     rows = Rows(catalog)
-    run = _Run(older_than, clock() // 1_000_000, progress, dry_run=dry_run)
+    run = _Run(seconds("older_than", older_than), clock() // 1_000_000, progress, dry_run=dry_run)
     if root is not None:
         run.local(root, LocalPacker(root, packing, rows))
     local = run.take()

@@ -46,6 +46,7 @@ _TIMES = frozenset(["started_at", "completed_at", "created_at"])
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _LAST_SECOND = 100_000_000_000  # what is more is milliseconds
+_INTEGERS = range(-(1 << 63), 1 << 63)  # of any database
 
 Columns = Mapping[str, Any]
 """What a table has: types by the names of columns."""
@@ -165,6 +166,7 @@ def builds(
     found = engine_of(engine)
     if type(limit) is not int or limit < 0:
         raise QueryError("limit", f"{limit!r} isn't a whole number of at least 0")
+    limit = min(limit, _INTEGERS[-1])
     with asked(found, table) as columns:
         wanted = {"status": status, "failure_stage": failure_stage, "framework": framework}
         where = conditions(columns, {**wanted, "project_id": project_id, "build_id": build_id}, since, until)
@@ -267,10 +269,17 @@ def _as_kind(value: str, kind: Any) -> Any:
         if isinstance(kind, Uuid):
             return UUID(value)
         if isinstance(kind, Integer):
-            return int(value)
+            return int(value) if int(value) in _INTEGERS else None
     except ValueError:
         return None
-    return None if "\0" in value or (isinstance(kind, Enum) and value not in kind.enums) else value
+    return None if not _is_text(value) or (isinstance(kind, Enum) and value not in kind.enums) else value
+
+
+def _is_text(value: str) -> bool:
+    """
+    Tell whether a database can have *value*: text without NULs and lone surrogates.
+    """
+    return "\0" not in value and value == value.encode("utf-8", "ignore").decode()
 
 
 def _typed(name: str, kind: Any) -> ColumnClause[Any]:
@@ -294,15 +303,17 @@ def as_time(value: Any) -> datetime | None:
     """
     Return a time as the database has it, in UTC; None if it is none.
     """
-    if isinstance(value, str):
-        try:
+    try:
+        if isinstance(value, str):
             value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    elif isinstance(value, (int, float)):
-        return _EPOCH + (_MS * value if value > _LAST_SECOND else timedelta(seconds=value))
-    if not isinstance(value, datetime):
+        elif isinstance(value, (int, float)):
+            return _EPOCH + (_MS * value if value > _LAST_SECOND else timedelta(seconds=value))
+        return _in_utc(value) if isinstance(value, datetime) else None
+    except (ValueError, OverflowError):  # no time, or none that a calendar has
         return None
+
+
+def _in_utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
@@ -328,13 +339,13 @@ def table_of(name: str) -> TableClause:
 
 
 def _moment(parameter: str, value: Any) -> datetime:
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    if type(value) is int:
-        try:
+    try:
+        if isinstance(value, datetime):
+            return _in_utc(value)
+        if type(value) is int:
             return _EPOCH + _MS * value
-        except OverflowError:
-            pass
+    except OverflowError:
+        pass
     raise QueryError(parameter, f"{value!r} isn't a time: milliseconds since the epoch, or a datetime")
 
 
@@ -346,11 +357,20 @@ def _cursor(created: Any, row: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
+def _is_bindable(value: Any) -> bool:
+    """
+    Tell whether *value* is one that a database can be asked with.
+    """
+    if type(value) is str:
+        return _is_text(value)
+    return value in _INTEGERS if type(value) is int else type(value) is float
+
+
 def _behind(before: str | Build, columns: Columns) -> ColumnElement[bool]:
     text = before.cursor if isinstance(before, Build) else before
     try:
         moment, row = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        is_place = type(row) in {int, str} and type(moment) in {int, float, str}
+        is_place = all(map(_is_bindable, (moment, row))) and type(row) is not float
         is_place &= not isinstance(columns["id"], String if type(row) is int else Integer)
         row = UUID(row) if isinstance(columns["id"], Uuid) else row
         moment = datetime.fromisoformat(moment) if isinstance(columns["created_at"], TIMESTAMP) else moment

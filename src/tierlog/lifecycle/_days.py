@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sqlalchemy import column, null, select
@@ -63,7 +64,7 @@ def build_days(
                 if moment is not None:
                     day = moment.date().isoformat()
                     statuses.setdefault(day, Counter())[str(status)] += 1
-                    if took is not None:
+                    if isinstance(took, (int, float, Decimal)):
                         durations.setdefault(day, []).append(round(took))
     return [
         BuildDay(day, dict(statuses[day]), *(_quantile(sorted(durations.get(day, ())), part) for part in (0.5, 0.95)))

@@ -22,6 +22,7 @@ from tierlog.lifecycle._engine import application_engine, engine_of, is_in_memor
 from tierlog.lifecycle._outbox import Outbox
 from tierlog.lifecycle._target import Target, there
 from tierlog.options import seconds
+from tierlog.report import report
 from tierlog.typing import Clock
 
 
@@ -146,6 +147,9 @@ class Mirror:
         """
         if self._has_thread:
             self._own.dispose(close=False)
+        closing, self._closing = self._closing, threading.Event()
+        if closing.is_set():
+            self._closing.set()
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -163,7 +167,12 @@ class Mirror:
     def _start(self) -> None:
         if self._has_thread:
             self._thread = threading.Thread(target=self._run, name="tierlog-lifecycle", daemon=True)
-            self._thread.start()
+            try:
+                self._thread.start()
+            except RuntimeError as e:  # too many, or the interpreter ends; a commit must not fail for that
+                self._thread = None
+                self._wake.clear()
+                report("lifecycle", f"transitions of builds wait in the outbox ({e}); the next commit tries it again")
 
     def _run(self) -> None:
         pauses = [0.0]  # first, what others have left

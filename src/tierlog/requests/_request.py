@@ -13,7 +13,7 @@ from logging import getLogger
 from types import TracebackType
 from typing import Any
 
-from tierlog.context import bind, current
+from tierlog.context import bind, current, id_text
 from tierlog.errors import ConfigError
 from tierlog.events import log_event
 from tierlog.exceptions import exception_data
@@ -159,7 +159,7 @@ class Request:
         self._is_silent = requests.excludes(path)
         self._is_started = False
         self._is_over = False
-        self._ids: dict[str, Any] = {}
+        self._ids: dict[str, str | None] = {}
         self._data: dict[str, Any] = {}
         self._started = requests.clock()
         self._completed: int | None = None
@@ -168,7 +168,7 @@ class Request:
         """
         Add to what the end says.
         """
-        self._ids.update(ids)
+        self._ids.update({name: id_text(value) for name, value in ids.items()})
         self._data.update(data)
 
     def step(self) -> Step:
@@ -316,7 +316,7 @@ class Request:
         return [(name, function) for name, function in functions.items() if function is not None and name not in known]
 
     def _know(self, found: Mapping[str, Any]) -> None:
-        ids = {name: value for name, value in found.items() if value is not None}
+        ids = {name: text for name, value in found.items() if (text := id_text(value)) is not None}
         self._ids.update(ids)
         if ids and current_request() is self:
             bind(**ids)

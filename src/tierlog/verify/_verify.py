@@ -174,11 +174,11 @@ def _notes(known: Known, catalog: CatalogLike | None, sealed: Iterable[SealedLik
     for one in sealed:
         noted[one.key].append(Noted("the ledger", one.sha256))
         known.chain.add(one.instance, one.key, one.sha256, one.prev_sha256)
-        rows.append(_Row(one.key, "sealed", bytes.fromhex(one.sha256), Place(""), ()))
+        rows.append(_Row(one.key, "sealed", _hash(one.sha256), Place(""), ()))
     for entry in catalog.find(states=_STATES) if catalog is not None else ():
         facts = entry.facts
         streams = tuple((instance, *seqs) for instance, seqs in facts.seqs.items())
-        rows.append(_Row(entry.key, entry.state, bytes.fromhex(facts.sha256), entry.place, streams))
+        rows.append(_Row(entry.key, entry.state, _hash(facts.sha256), entry.place, streams))
         if entry.state != "expired":
             names = ("size", "lines", "first_ts", "last_ts")
             noted[entry.key].append(Noted("the catalog", facts.sha256, tuple((name, getattr(facts, name)) for name in names)))
@@ -189,6 +189,16 @@ def _notes(known: Known, catalog: CatalogLike | None, sealed: Iterable[SealedLik
             for instance, first, last, lines in streams:
                 known.totals[instance].excuse(first, last, lines, "expired")
     return rows, noted
+
+
+def _hash(sha256: str) -> bytes:
+    """
+    Return the bytes of a hash, those of its text if it is none: they are nobody's.
+    """
+    try:
+        return bytes.fromhex(sha256)
+    except ValueError:
+        return sha256.encode()
 
 
 def _is_suspicious(known: Known, faults: Report) -> bool:
