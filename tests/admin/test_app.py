@@ -96,6 +96,14 @@ class TestBrowsers:
         assert "unsafe" not in headers["content-security-policy"]
         assert "access-control-allow-origin" not in headers
 
+    def test_panel(self, served):
+        """
+        In the panel, no text becomes HTML or a script, whatever its code does.
+        """
+        policy = served.get("").headers["content-security-policy"]
+
+        assert "require-trusted-types-for 'script'; trusted-types 'none'" in policy
+
     def test_origins(self, tmp_path):
         """
         Only the exact origins that are configured may ask.
@@ -108,6 +116,16 @@ class TestBrowsers:
         allowed = [answer.headers.get("access-control-allow-origin") for answer in answers]
         assert allowed == ["https://admin.example.com", None, None]
         assert all("access-control-allow-credentials" not in answer.headers for answer in answers)
+
+    @pytest.mark.parametrize("path", ["v1/admin/logs/search/", "panel"])
+    def test_nobody_is_sent_elsewhere(self, served, path):
+        """
+        Where a request goes on isn't taken from what it says of its host.
+        """
+        answer = served.get(path, headers={"Host": "evil.example"})
+
+        assert answer.status_code == 404
+        assert "location" not in answer.headers
 
     def test_methods(self, served):
         """
@@ -185,6 +203,17 @@ class TestServe:
         assert said.startswith("tierlog: --builds: ")
         assert said.count("\n") == 1
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("proxies", ["*", "nginx", "10.0.0.1,", "0.0.0.0/0"])
+    def test_proxies_that_cannot_be(self, tmp_path, proxies):
+        """
+        Who is believed is named by addresses, and isn't everybody.
+        """
+        code, said = serving("--root", tmp_path, "--trusted-proxies", proxies)
+
+        assert code == 2
+        assert said.startswith("tierlog: --trusted-proxies: ")
+        assert said.count("\n") == 1
 
     def test_what_may_come_later(self, tmp_path, capfd):
         """

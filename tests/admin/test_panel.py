@@ -178,6 +178,8 @@ class TestBuilds:
         panel.open(f"/builds/{'0' * 26}")
 
         expect(panel.page.locator(".log .empty")).to_have_text("No line of a build log with this id is kept.")
+        panel.open("/stats")
+        expect(panel.page.locator(".figure", has_text="Builds")).to_have_text("Builds–no database is connected")
         panel.context.close()
         server.stop()
 
@@ -443,6 +445,18 @@ class TestSearch:
         expect(panel.page.locator(".empty")).to_contain_text(re.compile("text|pattern"))
         panel.watched.complaints.clear()  # the browser itself notes that an answer was 400
 
+    def test_an_answer_that_breaks_off_is_said(self, window, server):
+        """
+        What came is shown, and that it isn't all.
+        """
+        panel = window()
+        whole = server.get("v1/admin/logs/search?tier=system&limit=3").text
+        panel.page.route("**/logs/search*", lambda route: route.fulfill(content_type="application/x-ndjson", body=whole))
+
+        panel.open("/system?reads=1").settled("broke off")
+
+        expect(panel.rows).to_have_count(3)
+
 
 class TestTimeline:
     def test_a_project_across_tiers(self, panel, ids, shots):
@@ -513,6 +527,31 @@ class TestLive:
         assert panel.rows.locator(".c-message").all_inner_texts() == ["before", "meanwhile", "after"]
         panel.context.close()
         again.stop()
+
+    def test_another_key_is_a_gap(self, window):
+        """
+        A server that can't go on where the last one was is listened to anew, and it is seen that something may be missing.
+        """
+        told = json.dumps({"detail": "isn't one that a live tail has given", "parameter": "Last-Event-ID"})
+        answers = [
+            {"content_type": "text/event-stream", "body": "id: a\nevent: caught-up\ndata: {}\n\n"},
+            {"status": 400, "content_type": "application/problem+json", "body": told},
+        ]
+        asked = []
+        panel = window()
+
+        def answer(route):
+            asked.append(route.request.headers.get("last-event-id"))
+            route.fulfill(**answers.pop(0)) if answers else route.continue_()
+
+        panel.page.route("**/logs/stream*", answer)
+        panel.open("/live?kind=billing&lvl=error")
+        gap = panel.page.locator(".gap").first
+        expect(gap).to_contain_text("some events may be missing")
+        expect(panel.page.locator(".pill")).to_have_text("Live")
+
+        assert asked == [None, "a", None]
+        panel.watched.complaints.clear()  # the browser itself notes that an answer was 400
 
     def test_a_gap_is_seen_and_can_be_fetched(self, window):
         """
@@ -606,6 +645,45 @@ class TestToken:
         panel.settled("^1 event in")
         expect(panel.page.locator(".who")).to_have_text("tester")
 
+    def test_a_new_link_is_taken_in_the_same_tab(self, window, server):
+        """
+        A link with a token opens the panel where the form asks for one, though no new page is loaded, and doesn't stay in the address.
+        """
+        panel = window()
+        panel.page.goto(server.url)
+        expect(panel.page.get_by_label("Token")).to_be_visible()
+
+        panel.page.evaluate(
+            "hash => { location.hash = hash }", f"token={server.token}&next={quote('/system?kind=billing&lvl=error')}"
+        )
+
+        panel.settled("^1 event in")
+        expect(panel.page.get_by_label("Token")).to_have_count(0)
+        assert panel.address == "/system?kind=billing&lvl=error"
+
+    def test_a_late_refusal_is_of_who_was_refused(self, window, server):
+        """
+        Who signed in isn't sent out by an answer to who was there before.
+        """
+        panel = window()
+        late = []
+        panel.page.route(
+            "**/v1/admin/me",
+            lambda route: late.append(route) if route.request.headers["authorization"].endswith("bad") else route.continue_(),
+        )
+        panel.open("/system?kind=billing&lvl=error", token="bad")
+        panel.page.get_by_label("Token").fill(server.token)
+        panel.page.keyboard.press("Enter")
+        panel.settled("^1 event in")
+
+        with panel.page.expect_response("**/v1/admin/me"):
+            late[0].fulfill(status=401, content_type="application/problem+json", body="{}")
+        panel.page.get_by_role("link", name="Stats").click()
+
+        expect(panel.page.locator(".figure").first).to_be_visible()
+        expect(panel.page.locator(".who")).to_have_text("tester")
+        panel.watched.complaints.clear()  # the browser itself notes that an answer was 401
+
 
 class TestLooks:
     def test_theme_can_be_chosen(self, window):
@@ -676,6 +754,31 @@ class TestLooks:
         expect(panel.page.get_by_role("dialog")).to_be_visible()
         panel.page.keyboard.press("Escape")
         expect(panel.page.get_by_role("dialog")).to_have_count(0)
+
+    def test_the_focus_is_kept(self, panel):
+        """
+        Who changes a filter by keyboard stays there; who searches, or goes to a view, is in the list.
+        """
+        panel.open("/system").settled("events? in")
+        error = panel.page.get_by_role("button", name="error", exact=True)
+        panel.page.keyboard.press("/")
+        for _ in range(6):
+            panel.page.keyboard.press("Tab")
+        expect(error).to_be_focused()
+        panel.page.keyboard.press("Space")
+        panel.settled("events? in")
+        assert panel.address == "/system?lvl=error"
+        expect(error).to_be_focused()
+
+        panel.page.keyboard.press("/")
+        panel.page.keyboard.type("charging")
+        panel.page.keyboard.press("Enter")
+        panel.settled("^1 event in")
+        expect(panel.page.get_by_role("grid")).to_be_focused()
+        panel.page.keyboard.press("3")
+        panel.settled("events? in")
+
+        expect(panel.page.get_by_role("grid", name="User actions")).to_be_focused()
 
 
 class TestElsewhere:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import httpx
@@ -231,6 +232,19 @@ class TestLimits:
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
         assert status == 200
 
+    def test_cap_at_once(self, tmp_path, start):
+        """
+        There are only so many, also if they come at the same time and have to catch up.
+        """
+        server = start(tmp_path, max_listeners=3)
+
+        with ThreadPoolExecutor(12) as pool:
+            listening = list(pool.map(lambda _: Listening(server, "since=1h"), range(12)))
+
+        assert Counter(one.status for one in listening) == {200: 3, 503: 9}
+        for one in listening:
+            one.close()
+
     def test_gap(self, tmp_path, start, handler):
         """
         A client that doesn't keep up is told how many events it missed, and can fetch them.
@@ -284,6 +298,20 @@ class TestLimits:
 
         assert took < 4  # two, on a machine that has time
         assert server.process.returncode == 0
+
+    def test_stop_while_catching_up(self, tmp_path):
+        """
+        Who comes to listen when it has ended isn't kept waiting.
+        """
+
+        async def joined():
+            live = Live(open_store(tmp_path), Sealer(b"k"))
+            live.stop()
+            listener = Listener("all", lambda _: True)
+            await live.join(listener)
+            return listener.is_ended, len(live)
+
+        assert asyncio.run(joined()) == (True, 0)
 
     def test_nobody_listens(self, tmp_path):
         """

@@ -20,11 +20,18 @@ __all__ = ["document", "health", "json_response", "me", "metrics"]
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def json_response(value: Any, status: int = 200) -> Response:
+def json_response(value: Any, *, is_found: bool = False) -> Response:
     """
     Return *value* as JSON.
+
+    Args:
+        value: What is told.
+
+        is_found: Whether there is what was asked for.
     """
-    return Response(orjson.dumps(value), status, {"Cache-Control": "no-store"}, "application/json")
+    response = Response(orjson.dumps(value), 200, {"Cache-Control": "no-store"}, "application/json")
+    response.is_found = is_found  # type: ignore[attr-defined]  # for who notes it
+    return response
 
 
 async def me(asked: Asked) -> Response:

@@ -156,7 +156,7 @@ def create_app(
         algorithms=algorithms,
         leeway=seconds("leeway", leeway),
     )
-    key = checked_secret(cursor_key) if cursor_key is not None else secret or os.urandom(32)
+    key = checked_secret(cursor_key, "cursor_key") if cursor_key is not None else secret or os.urandom(32)
     service = Service(
         store=opened,
         builds=builds,
@@ -185,11 +185,20 @@ def create_app(
                 CORSMiddleware,
                 allow_origins=origins,
                 allow_methods=("GET", "HEAD", "POST"),
-                allow_headers=("Authorization", "If-None-Match", "If-Range", "Last-Event-ID", "Range"),
+                allow_headers=(
+                    "Authorization",
+                    "If-Match",
+                    "If-Modified-Since",
+                    "If-None-Match",
+                    "If-Range",
+                    "Last-Event-ID",
+                    "Range",
+                ),
                 expose_headers=("Accept-Ranges", "Content-Range", "ETag", "Retry-After"),
             )
         )
     app = Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: _http_problem})
+    app.router.redirect_slashes = False  # by the Host that was asked for, and perhaps without TLS
     return Admin(app, service)
 
 

@@ -22,6 +22,7 @@ _SRC = "admin"
 _LONG = "stream"
 _REFUSED_FROM = 400
 _REFUSED = frozenset([401, 403, 429])
+_TOO_MANY, _GONE, _FAILED = 429, 499, 500  # 499: who asked has gone, as proxies note it
 
 
 class Reading:
@@ -34,6 +35,8 @@ class Reading:
         values: What for.
 
         response: The answer.
+
+        is_left: Whether who asked went away before there was one.
     """
 
     def __init__(self, endpoint: Endpoint, request: Request, service: Service) -> None:
@@ -46,6 +49,7 @@ class Reading:
         self.subject: Subject | None = None
         self.values: Mapping[str, Any] = {}
         self.response: Any = None
+        self.is_left = False
 
     def sent(self, message: Mapping[str, Any]) -> None:
         """
@@ -62,11 +66,36 @@ class Reading:
         """
         Write the event.
         """
+        self._status = self._status or (_GONE if self.is_left else _FAILED)
         self._service.count(self._endpoint.name, self._status)
-        if self._endpoint.scope is not None and self._endpoint.is_noted:
+        if self._endpoint.scope is None:
+            return
+        if self._status in _REFUSED:
+            self._refused()
+        elif self._endpoint.is_noted:
             self._note("read")
 
+    def _refused(self) -> None:
+        """
+        Note that it was refused; of what comes too often, only the first.
+        """
+        data, user = self._data()
+        who = f"{data['from']} {user}"
+        if self._status != _TOO_MANY or self._service.is_first_refusal(who):
+            log_event("system", "auth", "warn", f"refused: {data['what']}", data, user_id=user, src=_SRC)
+
     def _note(self, verb: str) -> None:
+        data, user = self._data()
+        # What isn't there mustn't come to be by being asked for.
+        is_found = data.get("lines") or getattr(self.response, "is_found", False)
+        project = self.values.get("projectId") if is_found else None
+        tier = "action" if project else "system"
+        log_event(tier, "action", "info", f"{verb}: {data['what']}", data, project_id=project, user_id=user, src=_SRC)
+
+    def _data(self) -> tuple[dict[str, Any], str | None]:
+        """
+        Return what is told of it, and whom it is of.
+        """
         data: dict[str, Any] = {
             "who": self.subject.name if self.subject is not None else None,
             "what": f"{self._request.method} {self._endpoint.path}",
@@ -79,11 +108,4 @@ class Reading:
         lines = getattr(self.response, "lines_sent", None)
         if lines is not None:
             data["lines"] = lines
-        user = self.subject.name if self.subject is not None and self.subject.name else None
-        if self._status in _REFUSED:
-            log_event("system", "auth", "warn", f"refused: {data['what']}", data, user_id=user, src=_SRC)
-            return
-        # What isn't there mustn't come to be by being asked for.
-        project = self.values.get("projectId") if self._sent and self._status < _REFUSED_FROM else None
-        tier = "action" if project else "system"
-        log_event(tier, "action", "info", f"{verb}: {data['what']}", data, project_id=project, user_id=user, src=_SRC)
+        return data, (self.subject.name or None) if self.subject is not None else None

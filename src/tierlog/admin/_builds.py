@@ -5,20 +5,19 @@ Builds, as the database has them.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from starlette.responses import Response
 
 from tierlog.admin._about import json_response
+from tierlog.admin._database import answer_of
 from tierlog.admin._endpoint import Asked
 from tierlog.admin._filters import canonical
 from tierlog.admin._problems import ProblemError
-from tierlog.admin._streaming import in_thread
 from tierlog.query import builds as query_builds
 from tierlog.query import builds_cursor
 
 
-__all__ = ["build", "builds", "database"]
+__all__ = ["build", "builds", "projects_of"]
 
 _PURPOSE = "builds"
 _DEFAULT_LIMIT = 50
@@ -34,20 +33,14 @@ async def builds(asked: Asked) -> Response:
     Return builds, the newest first.
     """
     values, signer = asked.values, asked.service.signer
-    engine = database(asked)
     bound_to = f"{asked.subject.projects}{canonical(values)}"
-    before = None
-    if "cursor" in values:
-        before = signer.verify(_PURPOSE, values["cursor"], bound_to)
-        if before is None:
-            raise ProblemError(400, "isn't one that this question was answered with", parameter="cursor")
-    projects = _projects(asked, values.get("projectId"))
-    if projects == []:
+    before = asked.cursor(_PURPOSE, bound_to)
+    projects = projects_of(asked, values.get("projectId"))
+    if projects == [] and asked.service.builds is not None:
         return json_response({"items": [], "next": None})
     limit = values.get("limit", _DEFAULT_LIMIT)
     ask = partial(
         query_builds,
-        engine,
         status=values.get("status"),
         failure_stage=values.get("failureStage"),
         framework=values.get("framework"),
@@ -58,41 +51,28 @@ async def builds(asked: Asked) -> Response:
         before=before,
         clock=asked.service.clock,
     )
-    found = await in_thread(ask, asked.service.scans)
+    found = await answer_of(asked, ask)
     more = signer.sign(_PURPOSE, builds_cursor(found[limit - 1]), bound_to) if len(found) > limit else None
-    return json_response({"items": [one.as_dict() for one in found[:limit]], "next": more})
+    return json_response({"items": [one.as_dict() for one in found[:limit]], "next": more}, is_found=bool(found))
 
 
 async def build(asked: Asked) -> Response:
     """
     Return a build, the last good one of its project before it, and what differs.
     """
-    engine = database(asked)
-    ask = partial(query_builds, engine, build_id=asked.values["buildId"], project_id=_projects(asked, None), limit=1)
-    found = await in_thread(ask, asked.service.scans)
+    ask = partial(query_builds, build_id=asked.values["buildId"], project_id=projects_of(asked, None), limit=1)
+    found = await answer_of(asked, ask)
     if not found:
         raise ProblemError(404, "there's no such build", parameter="buildId")
     this = found[0]
-    ask = partial(query_builds, engine, project_id=this.project_id, status=_GOOD, before=this, limit=1)
-    good = await in_thread(ask, asked.service.scans)
+    ask = partial(query_builds, project_id=this.project_id, status=_GOOD, before=this, limit=1)
+    good = await answer_of(asked, ask)
     mine, theirs = this.as_dict(), good[0].as_dict() if good else None
     differs = {name: [theirs[name], mine[name]] for name in _COMPARED if theirs[name] != mine[name]} if theirs else {}
-    return json_response({"build": mine, "lastGood": theirs, "differs": differs})
+    return json_response({"build": mine, "lastGood": theirs, "differs": differs}, is_found=True)
 
 
-def database(asked: Asked) -> Any:
-    """
-    Return the database of builds.
-
-    Raises:
-        ProblemError: There is none.
-    """
-    if asked.service.builds is None:
-        raise ProblemError(404, "no database of builds is configured; create_app takes builds=, tierlog serve --builds")
-    return asked.service.builds
-
-
-def _projects(asked: Asked, project_id: str | None) -> list[str] | None:
+def projects_of(asked: Asked, project_id: str | None) -> list[str] | None:
     """
     Return the projects whose builds may be seen and are asked for; all if None.
     """

@@ -4,18 +4,19 @@ What an endpoint is, and what it is asked.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tierlog.admin._parameters import Parameter
+from tierlog.admin._problems import ProblemError
 from tierlog.admin._service import Service
 from tierlog.admin._tokens import Subject
 
 
-__all__ = ["PREFIX", "Asked", "Endpoint"]
+__all__ = ["PREFIX", "Asked", "Endpoint", "path_of"]
 
 PREFIX = "/v1/admin"
 """What the paths of the API begin with."""
@@ -39,6 +40,20 @@ class Asked(NamedTuple):
     request: Request
     subject: Subject
     values: Mapping[str, Any]
+
+    def cursor(self, purpose: str, bound_to: str) -> str | None:
+        """
+        Return what was signed where the last answer ended; None if this is the first.
+
+        Raises:
+            ProblemError: It was signed for something else, or not at all.
+        """
+        if "cursor" not in self.values:
+            return None
+        found = self.service.signer.verify(purpose, self.values["cursor"], bound_to)
+        if found is None:
+            raise ProblemError(400, "isn't one that this question was answered with", parameter="cursor")
+        return found
 
 
 class Endpoint(NamedTuple):
@@ -74,7 +89,7 @@ class Endpoint(NamedTuple):
     path: str
     name: str
     summary: str
-    run: Callable[[Asked], Awaitable[Response]]
+    run: Callable[[Asked], Coroutine[Any, Any, Response]]
     scope: str | None
     parameters: Sequence[Parameter] = ()
     answers: Mapping[int, Mapping[str, Any]] = {}
@@ -83,3 +98,11 @@ class Endpoint(NamedTuple):
     body: Mapping[str, Any] | None = None
     has_ticket: bool = False
     is_noted: bool = True
+
+
+def path_of(request: Request) -> str:
+    """
+    Return the path that is asked for, below where the application is mounted.
+    """
+    path: str = request.scope["path"]
+    return path.removeprefix(request.scope.get("root_path", ""))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from tierlog.admin._audit import Reading
@@ -15,6 +15,7 @@ from tierlog.admin._endpoint import Asked, Endpoint
 from tierlog.admin._parameters import TICKET, read_parameters
 from tierlog.admin._problems import ProblemError, problem_response
 from tierlog.admin._service import Service
+from tierlog.admin._streaming import ClientGoneError, unless_gone
 from tierlog.admin._tickets import redeemed
 from tierlog.admin._tokens import Subject
 from tierlog.errors import QueryError, TierlogError
@@ -59,6 +60,9 @@ class Guard:
             except QueryError as e:
                 name = _NAMES.get(e.parameter, e.parameter)
                 response = problem_response(ProblemError(400, e.problem, parameter=name))
+            except (ClientGoneError, ClientDisconnect):
+                reading.is_left = True
+                return
             except (TierlogError, OSError) as e:
                 report("admin", f"{self._endpoint.name}: {type(e).__name__}: {e}")
                 detail = "the logs, or the database of builds, can't be read at present; the server's log says why"
@@ -86,7 +90,8 @@ class Guard:
                 raise ProblemError(403, f"the token doesn't allow {endpoint.scope}", headers=headers)
         values = read_parameters(endpoint.parameters, request.path_params, request.query_params.multi_items())
         reading.values = values
-        return await endpoint.run(Asked(service, request, subject, values))
+        answering = endpoint.run(Asked(service, request, subject, values))
+        return await (answering if endpoint.body is not None else unless_gone(request.receive, answering))
 
     async def _subject(self, request: Request) -> Subject:
         given = request.headers.getlist("authorization")

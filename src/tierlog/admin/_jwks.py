@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 import jwt
@@ -115,7 +116,9 @@ class FetchedKeys:
             keys = _parsed(await to_thread.run_sync(_get, self._url))
             if keys:
                 self._keys, self._fetched = keys, time.monotonic()
-        except (OSError, ValueError) as e:
+            else:
+                report("admin-jwks", f"{self._url} has no key for RS256, ES256 or EdDSA; the last ones are used further")
+        except Exception as e:  # noqa: BLE001 -- whatever was answered, the keys that there are stay good
             report("admin-jwks", f"{self._url} can't be read: {type(e).__name__}: {e}")
         finally:
             self._fetching = None
@@ -128,8 +131,12 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def _get(url: str) -> Any:
     opener = urllib.request.build_opener(_NoRedirect)
-    with opener.open(url, timeout=_TIMEOUT) as answer:
-        return orjson.loads(answer.read(_MOST_BYTES))
+    try:
+        with opener.open(url, timeout=_TIMEOUT) as answer:
+            return orjson.loads(answer.read(_MOST_BYTES))
+    except HTTPError as e:
+        e.close()  # it holds the connection
+        raise
 
 
 def _parsed(jwks: Any) -> list[_Key]:
@@ -141,12 +148,15 @@ def _parsed(jwks: Any) -> list[_Key]:
         raise ValueError("it has no list of keys")  # noqa: TRY004 -- it is the input that is wrong
     found = []
     for one in keys:
-        algorithm = _ALGORITHMS.get((one.get("kty"), one.get("crv"))) if isinstance(one, Mapping) else None
+        if not isinstance(one, Mapping):
+            continue
+        curve = one.get("crv")
+        algorithm = _ALGORITHMS.get((str(one.get("kty")), None if curve is None else str(curve)))
         if algorithm is None or one.get("alg", algorithm) != algorithm or one.get("use", "sig") != "sig":
             continue
         try:
             key = jwt.PyJWK(dict(one), algorithm=algorithm).key
-        except (jwt.PyJWTError, ValueError, TypeError):
+        except Exception:  # noqa: BLE001, S112 -- whatever is wrong with it, it is none that can be used
             continue
         if getattr(key, "key_size", _LEAST_RSA_BITS) >= _LEAST_RSA_BITS or algorithm != "RS256":
             found.append(_Key(one.get("kid"), algorithm, key))

@@ -101,8 +101,12 @@ class Live:
 
     async def join(self, listener: Listener) -> None:
         """
-        Have *listener* get everything that is written after this returns.
+        Have *listener* get everything that is written after this returns; it has ended if
+        that can't be.
         """
+        if self.is_stopped:
+            listener.end()
+            return
         self._listeners.setdefault(listener.name, []).append(listener)
         if self._following is None:
             self._following = asyncio.create_task(self._follow())

@@ -8,15 +8,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from anyio import to_thread
 from starlette.responses import Response
 
-from tierlog.admin._endpoint import Asked
+from tierlog.admin._endpoint import Asked, path_of
 from tierlog.admin._filters import asked_for, canonical
 from tierlog.admin._lines import Reader
 from tierlog.admin._problems import ProblemError
 from tierlog.admin._segments import blob_answer, whole_build
-from tierlog.admin._streaming import LinesResponse, read
+from tierlog.admin._streaming import LinesResponse, in_thread, read
 from tierlog.envelope import DAY_MS
 from tierlog.query import Search
 from tierlog.query._times import parse_time
@@ -102,11 +101,9 @@ async def _answered(asked: Asked, own: Mapping[str, Any], *, limit: int | None =
     service, values = asked.service, asked.values
     given = {**asked_for(values), **own}
     most = values.get("limit", limit)
-    bound_to = f"{asked.request.scope['path']}?{canonical(values)}"
-    if "cursor" in values:
-        cursor = service.signer.verify(_PURPOSE, values["cursor"], bound_to)
-        if cursor is None:
-            raise ProblemError(400, "isn't one that this question was answered with", parameter="cursor")
+    bound_to = f"{path_of(asked.request)}?{canonical(values)}"
+    cursor = asked.cursor(_PURPOSE, bound_to)
+    if cursor is not None:
         given["cursor"] = cursor
     asks = visible(asked, given)
     more = {} if most is None else {"limit": most + 1}
@@ -137,7 +134,7 @@ async def _exists(asked: Asked, own: Mapping[str, Any]) -> bool:
     Tell whether there is anything at all, whatever else is asked for.
     """
     asks = visible(asked, {"tiers": None, **own, "limit": 1})
-    return await to_thread.run_sync(partial(_any, asked.service.store.search, asks), limiter=asked.service.scans)
+    return await in_thread(partial(_any, asked.service.store.search, asks), asked.service.scans)
 
 
 def _any(ask: Callable[..., Search], asks: list[dict[str, Any]]) -> bool:

@@ -100,7 +100,8 @@ def _text(parameter: Parameter, schema: Mapping[str, Any], text: str) -> str:
     if "enum" in schema and text not in schema["enum"]:
         raise _wrong(parameter, f"there's no {text[:_SHOWN]!r}; there are {', '.join(schema['enum'])}")
     if not schema.get("minLength", 0) <= len(text) <= schema.get("maxLength", 4_096):
-        raise _wrong(parameter, f"isn't a text of {schema.get('minLength', 0)} to {schema.get('maxLength', 4_096)} characters")
+        what = parameter.hint or f"a text of {schema.get('minLength', 0)} to {schema.get('maxLength', 4_096)} characters"
+        raise _wrong(parameter, f"isn't {what}")
     if "\x00" in text:
         raise _wrong(parameter, "has a NUL in it")
     if "pattern" in schema and not _compiled(schema["pattern"]).search(text):

@@ -26,9 +26,9 @@ _TAGS = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _NOT_MODIFIED, _FAILED, _UNSATISFIABLE = 304, 412, 416
 
 
-def blob_response(blob: Blob, headers: Headers, scans: CapacityLimiter, *, write_timeout: float) -> Response:
+def blob_response(blob: Blob, method: str, headers: Headers, scans: CapacityLimiter, *, write_timeout: float) -> Response:
     """
-    Return what of *blob* is asked for.
+    Return what of *blob* is asked for: a range only by GET.
 
     Raises:
         ProblemError: It isn't what the request has it to be, or has no such range.
@@ -45,7 +45,7 @@ def blob_response(blob: Blob, headers: Headers, scans: CapacityLimiter, *, write
     if _is_known(blob, headers):
         return Response(None, _NOT_MODIFIED, {name: said[name] for name in ("Cache-Control", "ETag", "Last-Modified")})
     wanted = None
-    if "range" in headers and headers.get("if-range", blob.etag) == blob.etag:
+    if method == "GET" and "range" in headers and headers.get("if-range", blob.etag) == blob.etag:
         wanted = range_of(headers["range"], blob.size)
     if wanted is None:
         return _BlobResponse(200, said, blob, (0, blob.size), scans, write_timeout=write_timeout)

@@ -43,12 +43,8 @@ async def segments(asked: Asked) -> Response:
     """
     values, signer = asked.values, asked.service.signer
     bound_to = f"{asked.subject.projects}{canonical(values)}"
-    before: _Order | None = None
-    if "cursor" in values:
-        text = signer.verify(_PURPOSE, values["cursor"], bound_to)
-        if text is None:
-            raise ProblemError(400, "isn't one that this question was answered with", parameter="cursor")
-        before = tuple(orjson.loads(_plain(text)))
+    cursor = asked.cursor(_PURPOSE, bound_to)
+    before: _Order | None = None if cursor is None else tuple(orjson.loads(_plain(cursor)))
     limit = values.get("limit", _DEFAULT_LIMIT)
     problems: list[Problem] = []
     found = await in_thread(partial(_page, asked, limit + 1, before, problems), asked.service.scans)
@@ -65,9 +61,10 @@ async def segments(asked: Asked) -> Response:
         }
         for one in found
     ]  # fmt: skip
+    is_found = any(one.id == values.get("projectId") for one in found)
     is_limited = asked.subject.projects is not None
     told = [{"name": "" if is_limited else one.name, "problem": one.problem} for one in problems]
-    return json_response({"items": items, "next": more, "problems": told})
+    return json_response({"items": items, "next": more, "problems": told}, is_found=is_found)
 
 
 async def segment(asked: Asked) -> Response:
@@ -79,7 +76,7 @@ async def segment(asked: Asked) -> Response:
     if place is None or not _shows(asked.subject, place):
         raise _missing()
     try:
-        blob = await in_thread(partial(_opened, asked.service.store, where, name), asked.service.scans)
+        blob = await in_thread(partial(_opened, asked.service.store, where, name), asked.service.scans, drop=_closed)
     except FileNotFoundError:
         raise _missing() from None
     return blob_answer(asked, blob)
@@ -92,7 +89,8 @@ async def whole_build(asked: Asked, tier: str) -> Blob | None:
     """
     if len(asked.values) > 1 or asked.subject.projects is not None:
         return None
-    return await in_thread(partial(_whole, asked.service.store, tier, asked.values["buildId"]), asked.service.scans)
+    ask = partial(_whole, asked.service.store, tier, asked.values["buildId"])
+    return await in_thread(ask, asked.service.scans, drop=_closed)
 
 
 def blob_answer(asked: Asked, blob: Blob) -> Response:
@@ -102,7 +100,9 @@ def blob_answer(asked: Asked, blob: Blob) -> Response:
     service = asked.service
     response: Response | None = None
     try:
-        response = blob_response(blob, asked.request.headers, service.scans, write_timeout=service.write_timeout)
+        response = blob_response(
+            blob, asked.request.method, asked.request.headers, service.scans, write_timeout=service.write_timeout
+        )
     finally:
         if response is None or response.status_code == 304:  # noqa: PLR2004
             blob.close()
@@ -127,6 +127,11 @@ def _opened(store: LogStore, where: int, name: str) -> Blob:
     if where < len(store.roots) + len(store.stores):
         return ObjectBlob(store.stores[where - len(store.roots)], name)
     raise FileNotFoundError(name)
+
+
+def _closed(blob: Blob | None) -> None:
+    if blob is not None:
+        blob.close()
 
 
 def _page(asked: Asked, count: int, before: _Order | None, problems: list[Problem]) -> list[Segment]:

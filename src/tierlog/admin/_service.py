@@ -4,7 +4,9 @@ What all endpoints share.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from anyio import CapacityLimiter
@@ -20,7 +22,8 @@ from tierlog.typing import Clock
 
 __all__ = ["Service", "StreamLimits"]
 
-_SCANS = 8
+_SCANS, _QUERIES = 8, 8
+_SELDOM, _MOST = 10.0, 4_096  # seconds, and of how many that is known
 
 
 class StreamLimits(NamedTuple):
@@ -93,16 +96,21 @@ class Service:
         self.listeners = 0
         self.counts: dict[tuple[str, int], int] = {}
         self.openapi: Callable[[str], bytes] = lambda _: b"{}"
-        self._scans: CapacityLimiter | None = None
+        self._refused: dict[str, float] = {}
 
-    @property
+    @cached_property
     def scans(self) -> CapacityLimiter:
         """
         How many threads may read segments at once.
         """
-        if self._scans is None:
-            self._scans = CapacityLimiter(_SCANS)
-        return self._scans
+        return CapacityLimiter(_SCANS)
+
+    @cached_property
+    def queries(self) -> CapacityLimiter:
+        """
+        How many threads may ask the database at once.
+        """
+        return CapacityLimiter(_QUERIES)
 
     def gauges(self) -> list[str]:
         """
@@ -128,6 +136,18 @@ class Service:
         Return **seconds** since the epoch.
         """
         return self.clock() / 1e9
+
+    def is_first_refusal(self, who: str) -> bool:
+        """
+        Tell whether *who* wasn't told a moment ago to come again later.
+        """
+        now = time.monotonic()
+        if now - self._refused.get(who, -_SELDOM) < _SELDOM:
+            return False
+        if len(self._refused) >= _MOST:
+            self._refused = {one: at for one, at in self._refused.items() if now - at < _SELDOM}
+        self._refused[who] = now
+        return True
 
     def count(self, name: str, status: int) -> None:
         """

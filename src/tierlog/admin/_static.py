@@ -17,9 +17,10 @@ __all__ = ["PANEL_POLICY", "panel"]
 
 PANEL_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-"""What the panel's page may load and do: nothing but what is of this service."""
+"""What the panel's page may load and do: nothing but what is of this service; no text becomes HTML or a script."""
 
 _FOLDER = Path(__file__).parent / "panel"
 _PAGE = "index.html"

@@ -18,6 +18,7 @@ from tierlog.admin._filters import asked_for, canonical
 from tierlog.admin._follow import Batch, Follower, key_of
 from tierlog.admin._listener import Listener, Question, pieces_of
 from tierlog.admin._problems import ProblemError
+from tierlog.admin._service import Service
 from tierlog.admin._streaming import PiecesResponse, in_thread
 from tierlog.admin._tokens import Subject
 from tierlog.query._filters import filters
@@ -40,22 +41,39 @@ async def stream(asked: Asked) -> Response:
     Return what is written from now on, or since then.
     """
     service = asked.service
-    if service.live.is_stopped or service.listeners >= service.limits.listeners:
-        raise ProblemError(503, "as many listen as may; come again later", headers={"Retry-After": _FULL_WAIT})
     cursor = asked.request.headers.get(LAST_EVENT_ID) or asked.values.get("cursor")
     name = LAST_EVENT_ID if asked.request.headers.get(LAST_EVENT_ID) else "cursor"
     opened = None if cursor is None else service.live.sealer.open(cursor)
     if cursor is not None and opened is None:
         raise ProblemError(400, "isn't one that a live tail has given", parameter=name)
     since = asked.values.get("since")
-    own: Follower | None = None
-    if opened is not None or since is not None:
-        start = partial(service.live.follower, opened, since)
-        own = await in_thread(start, service.scans)
     given = {key: value for key, value in asked.values.items() if key not in {"cursor", "since"}}
-    question = _question(asked, given)
-    listener = Listener(f"{asked.subject.projects}{canonical(given)}", question)
+    listener = Listener(f"{asked.subject.projects}{canonical(given)}", _question(asked, given))
+    if service.live.is_stopped or service.listeners >= service.limits.listeners:
+        raise ProblemError(503, "as many listen as may; come again later", headers={"Retry-After": _FULL_WAIT})
+    service.listeners += 1  # from here on: to open a tail takes a while, and others come meanwhile
+    try:
+        own = await _begun(service, listener, opened, since)
+    except BaseException:
+        service.live.leave(listener)
+        service.listeners -= 1
+        raise
     return _StreamResponse(asked, listener, own)
+
+
+async def _begun(service: Service, listener: Listener, cursor: str | None, since: Any) -> Follower | None:
+    """
+    Have *listener* listen from now on; or return what it has to read before.
+
+    Raises:
+        ProblemError: That can't be.
+    """
+    if cursor is not None or since is not None:
+        return await in_thread(partial(service.live.follower, cursor, since), service.scans, drop=Follower.close)
+    await service.live.join(listener)
+    if listener.is_ended:
+        raise ProblemError(503, "what is written can't be followed at present", headers={"Retry-After": _FULL_WAIT})
+    return None
 
 
 class _StreamResponse(PiecesResponse):
@@ -71,18 +89,8 @@ class _StreamResponse(PiecesResponse):
         self._live = asked.service.live
         self._listener = listener
         self._own = own
-        self._is_counted = False
         self._spoke = time.monotonic()
         self.lines_sent = 0
-
-    async def begin(self) -> None:
-        """
-        Listen, before it is said that it does.
-        """
-        self._service.listeners += 1
-        self._is_counted = True
-        if self._own is None:
-            await self._live.join(self._listener)
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """
@@ -93,6 +101,8 @@ class _StreamResponse(PiecesResponse):
             async with aclosing(self._caught_up(self._own)) as earlier:
                 async for body in earlier:
                     yield self._spoken(body)
+        if self._listener.is_ended:
+            return
         yield b"id: %b\nevent: caught-up\ndata: {}\n\n" % self._listener.cursor
         async with aclosing(self._news()) as news:
             async for body in news:
@@ -110,8 +120,7 @@ class _StreamResponse(PiecesResponse):
         Listen no more. It is called in the event loop.
         """
         self._live.leave(self._listener)
-        if self._is_counted:
-            self._service.listeners -= 1
+        self._service.listeners -= 1
 
     async def _news(self) -> AsyncGenerator[bytes]:
         """

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from tierlog.admin._lines import Reader
 
 
-__all__ = ["ABORT", "NDJSON", "LinesResponse", "PiecesResponse", "in_thread", "read"]
+__all__ = ["ABORT", "NDJSON", "ClientGoneError", "LinesResponse", "PiecesResponse", "in_thread", "read", "unless_gone"]
 
 _T = TypeVar("_T")
 
@@ -47,11 +47,6 @@ class PiecesResponse(Response):
         """
         raise NotImplementedError
 
-    async def begin(self) -> None:
-        """
-        Do what must be done before anything is sent.
-        """
-
     def left(self) -> None:
         """
         Let go of what must be let go of in the event loop. It is called once.
@@ -74,22 +69,12 @@ class PiecesResponse(Response):
                 await to_thread.run_sync(self.closed)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sending = asyncio.ensure_future(self._send(scope, send))
-        leaving = asyncio.ensure_future(_gone(receive))
-        try:
-            await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            leaving.cancel()
-            if not sending.done():
-                sending.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await sending
+        with contextlib.suppress(ClientGoneError):
+            await unless_gone(receive, self._send(scope, send))
 
     async def _send(self, scope: Scope, send: Send) -> None:
         pieces = self.pieces()
         try:
-            if scope["method"] != "HEAD":
-                await self.begin()
             await self._out(scope, send, {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             if scope["method"] != "HEAD":
                 async for piece in pieces:
@@ -108,8 +93,14 @@ class PiecesResponse(Response):
             if abort is not None:
                 abort["abort"]()
                 await asyncio.sleep(0)  # the server gets to know it
-                raise asyncio.CancelledError from None
+                raise ClientGoneError from None
             raise ClientStalledError from None
+
+
+class ClientGoneError(Exception):
+    """
+    Nobody waits for the answer any more.
+    """
 
 
 class ClientStalledError(Exception):
@@ -170,7 +161,13 @@ async def read(reader: Reader, scans: CapacityLimiter) -> bytes:
     return await in_thread(reader.chunk, scans, stop=reader.stop)
 
 
-async def in_thread(call: Callable[[], _T], limiter: CapacityLimiter, *, stop: Callable[[], None] | None = None) -> _T:
+async def in_thread(
+    call: Callable[[], _T],
+    limiter: CapacityLimiter,
+    *,
+    stop: Callable[[], None] | None = None,
+    drop: Callable[[_T], object] | None = None,
+) -> _T:
     """
     Return what *call* returns, called in a thread. When this is cancelled, the thread has
     ended, too: what it uses can be closed.
@@ -181,6 +178,8 @@ async def in_thread(call: Callable[[], _T], limiter: CapacityLimiter, *, stop: C
         limiter: How many threads there may be.
 
         stop: Has *call* end soon.
+
+        drop: Lets go of what it returned, if nobody waits for that any more.
     """
     calling = asyncio.ensure_future(to_thread.run_sync(call, limiter=limiter))
     try:
@@ -188,10 +187,43 @@ async def in_thread(call: Callable[[], _T], limiter: CapacityLimiter, *, stop: C
     except asyncio.CancelledError:
         if stop is not None:
             stop()
-        while not calling.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([calling])
+        await _ended(calling)
+        if drop is not None and not calling.cancelled() and calling.exception() is None:
+            drop(calling.result())
         raise
+
+
+async def unless_gone(receive: Receive, work: Coroutine[Any, Any, _T]) -> _T:
+    """
+    Return what *work* returns; it is ended if who asks goes away. It has ended when this
+    has, however that is.
+
+    Raises:
+        ClientGoneError: They did.
+    """
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait([working, leaving], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        working.cancel()
+        await _ended(working)
+    if working.cancelled():
+        raise ClientGoneError
+    return working.result()
+
+
+async def _ended(task: asyncio.Future[Any]) -> None:
+    """
+    Wait until *task* has ended, however often this is cancelled meanwhile.
+    """
+    with anyio.CancelScope(shield=True):
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()  # else asyncio tells of it
 
 
 async def _gone(receive: Receive) -> None:

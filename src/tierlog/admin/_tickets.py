@@ -14,7 +14,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tierlog.admin._endpoint import PREFIX, Asked
+from tierlog.admin._endpoint import PREFIX, Asked, path_of
 from tierlog.admin._parameters import TICKET
 from tierlog.admin._problems import ProblemError
 from tierlog.admin._service import Service
@@ -59,7 +59,7 @@ def redeemed(service: Service, request: Request) -> Subject:
     """
     query = [(name, value) for name, value in request.query_params.multi_items() if name != TICKET]
     given = request.query_params.getlist(TICKET)
-    bound_to = f"{_path(request)}?{_canonical(query)}"
+    bound_to = f"{path_of(request)}?{_canonical(query)}"
     body = service.signer.verify(_PURPOSE, given[0], bound_to) if len(given) == 1 else None
     if body is None:
         raise _refused("the ticket isn't one for this path and query")
@@ -86,14 +86,6 @@ def _wanted(body: bytes) -> tuple[str, str]:
 
 def _canonical(query: list[tuple[str, Any]]) -> str:
     return urlencode(sorted(query))
-
-
-def _path(request: Request) -> str:
-    """
-    Return the path below where the application is mounted.
-    """
-    path: str = request.scope["path"]
-    return path.removeprefix(request.scope.get("root_path", ""))
 
 
 def _refused(problem: str) -> ProblemError:

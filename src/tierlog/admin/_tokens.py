@@ -27,6 +27,7 @@ _HMAC = ("HS256", "HS384", "HS512")
 _LONGEST = 8_192  # characters
 _LEAST_SECRET = 32  # bytes, as RFC 7518 wants it
 _MOST_PROJECTS = 1_000
+_LONGEST_ID = 512  # characters
 _STRANGE = frozenset(["crit", "zip", "b64", "jwk", "jku", "x5u", "x5c"])
 _CHALLENGE = 'Bearer realm="tierlog"'
 
@@ -143,11 +144,11 @@ class Verifier:
                 leeway=self._leeway,
                 options={"require": ["exp", "aud", "iss"]},
             )
+            return _subject(claims)
         except jwt.PyJWTError as e:
             raise _refused(_reason(e)) from None
         except (ValueError, TypeError, OverflowError, RecursionError):
             raise _refused("the token's claims can't be read") from None
-        return _subject(claims)
 
     async def _key_of(self, header: dict[str, Any]) -> tuple[Any, str]:
         algorithm, kid = header.get("alg"), header.get("kid")
@@ -163,7 +164,7 @@ class Verifier:
         return key, algorithm
 
 
-def checked_secret(secret: str | bytes) -> bytes:
+def checked_secret(secret: str | bytes, setting: str = "jwt_secret") -> bytes:
     """
     Return a shared secret as bytes.
 
@@ -172,19 +173,25 @@ def checked_secret(secret: str | bytes) -> bytes:
     """
     found = secret.encode() if isinstance(secret, str) else secret
     if type(found) is not bytes or len(found) < _LEAST_SECRET:
-        raise ConfigError("jwt_secret", f"has fewer than {_LEAST_SECRET} bytes; make one with 'openssl rand -hex 32'")
+        raise ConfigError(setting, f"has fewer than {_LEAST_SECRET} bytes; make one with 'openssl rand -hex 32'")
     return found
 
 
 def _subject(claims: dict[str, Any]) -> Subject:
     name = claims.get("sub", "")
-    projects = claims.get("projects")
-    if projects is not None:
-        is_list = type(projects) is list and len(projects) <= _MOST_PROJECTS and all(type(one) is str for one in projects)
+    name.encode()  # a lone surrogate is no text
+    projects = None
+    if "projects" in claims:  # null isn't all of them: it is what comes of a user who has none
+        projects = claims["projects"]
+        is_list = type(projects) is list and len(projects) <= _MOST_PROJECTS and all(map(_is_id, projects))
         if not is_list:
-            raise _refused(f"the token's projects aren't a list of at most {_MOST_PROJECTS} texts")
+            raise _refused(f"the token's projects aren't a list of at most {_MOST_PROJECTS} ids")
         projects = tuple(dict.fromkeys(projects))
     return Subject(name, frozenset(_scopes(claims)), projects, float(claims["exp"]))
+
+
+def _is_id(one: Any) -> bool:
+    return type(one) is str and 0 < len(one) <= _LONGEST_ID and bool(one.encode())
 
 
 def _scopes(claims: dict[str, Any]) -> list[str]:

@@ -109,6 +109,8 @@ def serve(
     from tierlog.admin import create_app  # noqa: PLC0415 -- an extra: only on demand
     from tierlog.admin._server import listen, run  # noqa: PLC0415
 
+    if trusted_proxies is not None:
+        _check_proxies(trusted_proxies)
     if builds is not None:
         _look_at(builds)
     if not about.root.is_dir():
@@ -150,6 +152,22 @@ def _look_at(builds: str) -> None:
         _note(f"--builds: {e.problem}; builds aren't shown until there is one")
     except DatabaseError as e:
         _note(f"--builds: {e}; builds aren't shown until it answers")
+
+
+def _check_proxies(addresses: str) -> None:
+    """
+    Refuse what isn't an address, which would be passed over, and what is all of them.
+    """
+    for one in addresses.split(","):
+        try:
+            is_all = ipaddress.ip_network(one.strip()).prefixlen == 0
+        except ValueError:
+            is_all = True
+        if is_all:
+            raise ConfigError(
+                "--trusted-proxies",
+                f"{one.strip()!r} isn't an address, or a network such as 10.0.0.0/8; name the proxies, separated by commas",
+            )
 
 
 def _note(text: str) -> None:

@@ -49,7 +49,8 @@ export async function ask(path, params, { signal, headers = {}, method = 'GET', 
   });
   if (response.ok) return response;
   const problem = new Problem(response.status, await bodyOf(response), Number(response.headers.get('Retry-After')) || null);
-  if (response.status === 401) onRefusal(problem);
+  // Who signed in meanwhile isn't the one who was refused.
+  if (response.status === 401 && token() === known) onRefusal(problem);
   throw problem;
 }
 
@@ -71,21 +72,28 @@ export async function stream(path, params, onEvents, options = {}) {
   const response = await ask(path, { ...plain(params), meta: '1' }, options);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
-  let meta = { cursor: null, count: 0, torn: 0, problems: [] };
+  let meta = null;
   for (;;) {
-    const { value, done } = await reader.read();
+    const { value, done } = await reader.read().catch((error) => {
+      throw error.name === 'AbortError' ? error : broken();
+    });
     const lines = (rest + (value ?? '')).split('\n');
     rest = done ? '' : lines.pop();
     const events = [];
     for (const line of lines) {
       const event = line && parsed(line);
       if (!event) continue;
-      if (event.tierlog && !event.instanceId) meta = { ...meta, ...event.tierlog };
+      if (event.tierlog && !event.instanceId) meta = event.tierlog;
       else events.push(event);
     }
     if (events.length) onEvents(events);
+    if (done && !meta) throw broken();
     if (done) return meta;
   }
+}
+
+function broken() {
+  return new Problem(0, { detail: 'The answer broke off: this isn’t all.' });
 }
 
 /** Save what `path` answers as a file. */

@@ -41,10 +41,17 @@ function show() {
   document.title = `${ofWhat ? `Build ${ofWhat.slice(0, 40)}` : label} · tierlog`;
   if (open?.name === key) open.view.show(route);
   else {
+    const isFirst = open === null;
     close();
     open = { name: key, view: (name === 'builds' && ofWhat ? build : make)(main, route) };
+    // What had the focus may be gone.
+    if (!isFirst && document.activeElement === document.body) focusList();
   }
   useKeys(new Proxy({}, { get: (_, pressed) => open?.view.keys?.[pressed] }));
+}
+
+function focusList() {
+  (main.querySelector('[role="grid"], [tabindex="0"]') ?? main).focus({ preventScroll: true });
 }
 
 function close() {
@@ -69,7 +76,6 @@ function signIn(problem) {
   const submit = (event) => {
     event.preventDefault();
     keep(input.value);
-    main.replaceChildren();
     start();
   };
   main.append(
@@ -107,11 +113,13 @@ function common() {
 }
 
 async function start() {
+  const known = token();
   replace(tools, ...common());
-  if (!token()) return signIn(null);
+  if (!known) return signIn(null);
+  main.querySelector('.sign-in')?.remove();
   show();
   const me = await getJSON('me').catch(() => null);
-  if (me) {
+  if (me && token() === known) {
     replace(
       tools,
       h('span', { class: 'who', title: me.scopes?.join(', ') }, isolated(me.sub)),
@@ -127,10 +135,9 @@ replace(
   nav,
   VIEWS.map(([name, label], i) => h('a', { href: href(name), 'aria-keyshortcuts': i + 1 }, label)),
 );
-document
-  .getElementById('skip')
-  .addEventListener('click', () => (main.querySelector('[role="grid"], [tabindex="0"]') ?? main).focus());
+document.getElementById('skip').addEventListener('click', focusList);
 startKeys({ '?': showHelp, ...Object.fromEntries(VIEWS.map(([name], i) => [String(i + 1), () => go(href(name))])) });
 whenRefused(signIn);
-follow(() => token() && show());
+// A new link that is pasted into this tab loads no new page.
+follow(() => (takeFromAddress() ? start() : token() && show()));
 start();

@@ -32,6 +32,20 @@ export function replace(element, ...children) {
   return element;
 }
 
+/**
+ * The same; who goes by keyboard stays on what has the same name, or goes to where such a
+ * thing is added. Others' next key is for the list.
+ */
+export function renew(element, ...children) {
+  const focused = element.querySelector(':focus-visible');
+  const name = focused && nameOf(focused);
+  replace(element, ...children);
+  if (name === null) return;
+  const twin = [...element.querySelectorAll('a, button, input, select, summary')].find((one) => nameOf(one) === name);
+  twin?.focus({ preventScroll: true });
+  if (document.activeElement !== twin) element.querySelector('summary')?.focus({ preventScroll: true });
+}
+
 /** Say `text` to those who listen to the page instead of looking at it. */
 export function say(text) {
   document.getElementById('say').textContent = text;
@@ -40,6 +54,10 @@ export function say(text) {
 /** Return a button with a text, or with an icon and a name for those who can't see it. */
 export function button(label, onclick, props = {}) {
   return h('button', { type: 'button', onclick, ...props }, label);
+}
+
+function nameOf(element) {
+  return `${element.tagName} ${element.getAttribute('aria-label') ?? element.textContent}`;
 }
 
 function filled(element, props, children) {

@@ -31,6 +31,16 @@ export function href(path, params = {}) {
   return `#/${path}${text && `?${text}`}`;
 }
 
+/** Return `params` with other values; a name whose value is empty is left out. */
+export function changed(params, changes) {
+  const next = new URLSearchParams(params);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value) next.set(name, value);
+    else next.delete(name);
+  }
+  return next;
+}
+
 /** Go to an address: a step that "back" takes back. */
 export function go(address) {
   if (location.hash === address) listener();

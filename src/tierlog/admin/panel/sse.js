@@ -14,9 +14,9 @@ const SILENCE = 45_000;
 /**
  * @typedef {Object} Listener
  * @property {(event: object) => void} onEvent
- * @property {(gap: {count: number, since: number, until: number}) => void} [onGap]
+ * @property {(gap: {count: number|null, since: number, until?: number}) => void} [onGap] `null`: how many isn't known
  * @property {() => void} [onCaughtUp]
- * @property {(state: 'connecting'|'open'|'waiting'|'refused', detail?: any) => void} [onState]
+ * @property {(state: 'connecting'|'open'|'waiting'|'refused', detail?: any, why?: Error) => void} [onState]
  */
 
 /**
@@ -35,9 +35,11 @@ export function listen(params, listener) {
 async function run(params, listener, signal) {
   const state = listener.onState ?? (() => {});
   let last = null;
+  let lastAt = Date.now();
   let wait = 500;
   while (!signal.aborted) {
     state('connecting');
+    let why = null;
     try {
       await once(
         params,
@@ -49,17 +51,26 @@ async function run(params, listener, signal) {
         },
         (frame) => {
           if (frame.id) last = frame.id;
-          dispatch(frame, listener);
+          lastAt = dispatch(frame, listener) ?? lastAt;
         },
       );
     } catch (error) {
       if (signal.aborted) return;
+      if (error.status === 400 && last) {
+        // A server with another key can't go on where this one was.
+        last = null;
+        listener.onGap?.({ count: null, since: lastAt });
+        continue;
+      }
       if (error.status && error.status < 500 && error.status !== 429) return state('refused', error);
-      if (error.retryAfter) wait = error.retryAfter * 1000;
+      why = error;
     }
     if (signal.aborted) return;
-    state('waiting', wait);
-    await pause(wait * (0.5 + Math.random() / 2), signal);
+    // All who listened come back, but not all at once.
+    const chance = Math.random() / 2;
+    const patience = why?.retryAfter ? why.retryAfter * 1000 * (1 + chance / 5) : wait * (0.5 + chance);
+    state('waiting', patience, why);
+    await pause(patience, signal);
     wait = Math.min(wait * 2, LONGEST_WAIT);
   }
 }
@@ -114,11 +125,14 @@ function frames(onFrame) {
   };
 }
 
+/** Tell the listener; return when what it was told of was written. */
 function dispatch({ event, id, data }, listener) {
   if (event === 'message') {
     const record = parsed(data);
     if (record) listener.onEvent(record, id);
-  } else if (event === 'gap') listener.onGap?.(parsed(data) ?? {});
+    return record?.ts;
+  }
+  if (event === 'gap') listener.onGap?.(parsed(data) ?? {});
   else if (event === 'caught-up') listener.onCaughtUp?.();
 }
 

@@ -2,12 +2,15 @@
  * Chooses dark or light: as the system has it, or as the reader says.
  */
 
+import { storage } from './session.js';
+
 const KEY = 'tierlog.theme';
+const browser = storage('localStorage');
 const ORDER = ['auto', 'light', 'dark'];
 
 /** @returns {'auto'|'light'|'dark'} */
 export function theme() {
-  const kept = localStorage.getItem(KEY);
+  const kept = browser.getItem(KEY);
   return ORDER.includes(kept) ? kept : 'auto';
 }
 
@@ -19,7 +22,7 @@ export function applyTheme() {
 
 /** Take the next one, and return it. */
 export function nextTheme() {
-  localStorage.setItem(KEY, ORDER[(ORDER.indexOf(theme()) + 1) % ORDER.length]);
+  browser.setItem(KEY, ORDER[(ORDER.indexOf(theme()) + 1) % ORDER.length]);
   applyTheme();
   return theme();
 }

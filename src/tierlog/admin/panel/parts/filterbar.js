@@ -4,6 +4,7 @@
 
 import { button, h } from '../dom.js';
 import { CHIPS, KINDS, LEVELS, TIERS, add, takeWords, without } from '../filters.js';
+import { changed } from '../route.js';
 import { isolated } from '../text.js';
 import { select, timeRange, toggle, toggles } from './controls.js';
 
@@ -30,14 +31,7 @@ export function filterBar({ params, tier, usual = '24h', onChange, actions = [] 
     });
   const range =
     usual &&
-    timeRange(params, usual, (chosen) =>
-      change((next) => {
-        for (const [name, value] of Object.entries(chosen)) {
-          if (value) next.set(name, value);
-          else next.delete(name);
-        }
-      }),
-    );
+    timeRange(params, usual, (chosen) => change((next) => changed(next, chosen)));
   return h(
     'div',
     { class: 'bar' },
@@ -70,18 +64,13 @@ function searchField(params, change) {
   const submit = () =>
     change((next) => {
       const text = takeWords(input.value, next);
-      if (text) next.set('text', text);
-      else next.delete('text');
+      return changed(next, { text });
     });
-  const flip = (name) => (isOn) =>
-    change((next) => {
-      if (isOn) next.set(name, '1');
-      else next.delete(name);
-    });
+  const flip = (name) => (isOn) => change((next) => changed(next, { [name]: isOn && '1' }));
   input.addEventListener('search', () => input.value === '' && params.has('text') && submit());
   return h(
     'form',
-    { role: 'search', class: 'search-form', onsubmit: (event) => (event.preventDefault(), submit()) },
+    { role: 'search', class: 'search-form', onsubmit: (event) => (event.preventDefault(), toResults(), submit()) },
     input,
     toggle('Aa', params.get('case') === '1', flip('case'), {
       'aria-label': 'Match case',
@@ -94,6 +83,11 @@ function searchField(params, change) {
       class: 'toggle in-field',
     }),
   );
+}
+
+/** Who has asked wants to see what there is. */
+function toResults() {
+  document.querySelector('main [role="grid"]')?.focus({ preventScroll: true });
 }
 
 function chips(params, onChange, change, tier) {

@@ -3,6 +3,7 @@
  * looks for something doesn't look for that.
  */
 
+import { changed } from '../route.js';
 import { toggle } from './controls.js';
 
 const NAME = 'reads';
@@ -22,12 +23,7 @@ export function readsToggle(params, onChange) {
   return toggle(
     'Reads',
     params.has(NAME),
-    (isOn) => {
-      const next = new URLSearchParams(params);
-      if (isOn) next.set(NAME, '1');
-      else next.delete(NAME);
-      onChange(next);
-    },
+    (isOn) => onChange(changed(params, { [NAME]: isOn && '1' })),
     { title: 'Also show what was read here: who, what and how much' },
   );
 }

@@ -8,7 +8,7 @@ import { detail } from '../parts/detail.js';
 import { eventTable, kind, message, time } from '../parts/events.js';
 import { Log } from '../parts/log.js';
 import { leaf } from '../parts/json.js';
-import { go, href, put } from '../route.js';
+import { changed, go, href, put } from '../route.js';
 import { listen } from '../sse.js';
 import { counted, isolated, short } from '../text.js';
 import { clock, duration, ms, timeElement } from '../time.js';
@@ -50,13 +50,8 @@ export function build(root, route) {
 
   /** Take note of what changed in the address. */
   function change(changes) {
-    const next = new URLSearchParams(state.params);
-    for (const [name, value] of Object.entries(changes)) {
-      if (value) next.set(name, value);
-      else next.delete(name);
-    }
-    state.params = next;
-    put(href(`builds/${encodeURIComponent(id)}`, next), true);
+    state.params = changed(state.params, changes);
+    put(href(`builds/${encodeURIComponent(id)}`, state.params), true);
   }
 
   function at(tab) {
@@ -64,8 +59,8 @@ export function build(root, route) {
   }
 
   replace(head, ...title(id, null));
-  state.row = getJSON(`builds/${encodeURIComponent(id)}`).catch(() => null);
-  state.row.then((row) => row && replace(head, ...title(id, row.build)));
+  state.row = getJSON(`builds/${encodeURIComponent(id)}`).catch((error) => ({ error }));
+  state.row.then((row) => row.build && replace(head, ...title(id, row.build)));
   show(route);
   return {
     show,
@@ -156,7 +151,7 @@ function log({ id, body, state, put: change }, tier, label) {
     } catch (error) {
       if (!signal.aborted) view.finished(error.message);
     }
-    const row = (await state.row)?.build;
+    const row = (await state.row).build;
     if (!signal.aborted && row && !row.completed_at && !['deployed', 'failed'].includes(row.status)) view.follow(true);
   }
 
@@ -225,7 +220,9 @@ function compare({ body, state }) {
   const place = h('div', { class: 'page' }, h('p', { class: 'dim' }, 'Loading…'));
   body.append(place);
   state.row.then((row) => {
-    if (!row) return replace(place, h('p', null, 'The database doesn’t know this build, so there is nothing to compare.'));
+    if (row.error?.parameter === 'buildId')
+      return replace(place, h('p', null, 'The database doesn’t know this build, so there is nothing to compare.'));
+    if (row.error) return replace(place, h('p', { class: 'warn' }, row.error.message));
     if (!row.lastGood) return replace(place, h('p', null, 'This project had no good build before.'));
     const good = row.lastGood;
     return replace(

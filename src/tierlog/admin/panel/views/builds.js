@@ -3,11 +3,11 @@
  */
 
 import { getJSON } from '../api.js';
-import { button, h, replace } from '../dom.js';
+import { button, h, renew } from '../dom.js';
 import { field, select, timeRange } from '../parts/controls.js';
 import { Grid } from '../parts/grid.js';
 import { idForm, lately } from '../parts/pick.js';
-import { go, href } from '../route.js';
+import { changed, go, href } from '../route.js';
 import { counted, isolated, short } from '../text.js';
 import { ago, duration, ms, timeElement } from '../time.js';
 
@@ -49,7 +49,7 @@ export function builds(root, route) {
   function show({ params }) {
     state.params = params;
     last.address = href('builds', params);
-    replace(
+    renew(
       bar,
       ...filters(params),
       h(
@@ -93,8 +93,8 @@ export function builds(root, route) {
         );
     } catch (error) {
       if (signal.aborted) return;
-      status.textContent = '';
-      grid.say(...trouble(error));
+      status.textContent = grid.items.length ? error.message : '';
+      if (!grid.items.length) grid.say(...trouble(error));
     } finally {
       if (!signal.aborted) state.isBusy = false;
     }
@@ -155,14 +155,7 @@ export function whatOf(build) {
 }
 
 function filters(params) {
-  const change = (changes) => {
-    const next = new URLSearchParams(params);
-    for (const [name, value] of Object.entries(changes)) {
-      if (value) next.set(name, value);
-      else next.delete(name);
-    }
-    go(href('builds', next));
-  };
+  const change = (changes) => go(href('builds', changed(params, changes)));
   return [
     select('Status', STATUSES, params.get('status') ?? 'failed', (status) =>
       change({ status: status === 'failed' ? '' : status }),

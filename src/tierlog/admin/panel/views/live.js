@@ -3,7 +3,7 @@
  */
 
 import { stream } from '../api.js';
-import { button, h, replace, say } from '../dom.js';
+import { button, h, renew, say } from '../dom.js';
 import { queryOf } from '../filters.js';
 import { eventTable, id, keyOf, kind, level, message, tier, time } from '../parts/events.js';
 import { filterBar } from '../parts/filterbar.js';
@@ -45,7 +45,7 @@ export function live(root, route) {
 
   function show({ params }) {
     state.params = params;
-    replace(
+    renew(
       bar,
       filterBar({
         params,
@@ -65,11 +65,11 @@ export function live(root, route) {
       onEvent: take,
       onGap: (gap) => take({ gap: true, ts: Date.now(), ...gap }),
       onCaughtUp: () => reflect('live', 'Live'),
-      onState: (now, what) =>
+      onState: (now, what, why) =>
         ({
           connecting: () => reflect('waiting', 'Connecting…'),
           open: () => reflect('live', 'Connected'),
-          waiting: () => reflect('waiting', `Reconnecting in ${Math.ceil(what / 1000)} s`),
+          waiting: () => reflect('waiting', `Reconnecting in ${Math.ceil(what / 1000)} s${why?.status ? `: ${why.message.split(';')[0]}` : ''}`),
           refused: () => (reflect('refused', what.message), grid.say(h('p', { class: 'warn' }, what.message))),
         })[now](),
     });
@@ -144,7 +144,9 @@ export function live(root, route) {
     return h(
       'span',
       { class: 'gap-words' },
-      `${counted(row.count, 'event')} came faster than this page took them. `,
+      row.count === null
+        ? 'The server couldn’t go on where it was: some events may be missing. '
+        : `${counted(row.count, 'event')} came faster than this page took them. `,
       row.problem
         ? h('span', { class: 'warn' }, row.problem)
         : button(row.isBusy ? 'Fetching…' : 'Fetch them', () => fill(row), { class: 'plain', disabled: row.isBusy }),

@@ -3,13 +3,13 @@
  */
 
 import { download, stream } from '../api.js';
-import { button, h, replace } from '../dom.js';
+import { button, h, renew, replace } from '../dom.js';
 import { queryOf } from '../filters.js';
 import * as column from '../parts/events.js';
 import { eventTable, keyOf } from '../parts/events.js';
 import { filterBar } from '../parts/filterbar.js';
 import { readsToggle, shown } from '../parts/reads.js';
-import { go, href, put } from '../route.js';
+import { changed, go, href, put } from '../route.js';
 import { counted, isolated, number } from '../text.js';
 
 const PAGE = 200;
@@ -57,7 +57,7 @@ export function search(tier) {
 
     function show({ params }) {
       state.params = params;
-      replace(
+      renew(
         bar,
         filterBar({
           params,
@@ -148,11 +148,8 @@ export function search(tier) {
 
     /** Put what is open into the address, without a new search. */
     function remember(key) {
-      const next = new URLSearchParams(state.params);
-      if (key) next.set('sel', key);
-      else next.delete('sel');
-      state.params = next;
-      put(href(name, next), true);
+      state.params = changed(state.params, { sel: key });
+      put(href(name, state.params), true);
     }
 
     function reopen() {

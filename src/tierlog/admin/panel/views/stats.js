@@ -3,7 +3,7 @@
  */
 
 import { getJSON } from '../api.js';
-import { button, h, replace } from '../dom.js';
+import { button, h, renew, replace } from '../dom.js';
 import { TIERS, LEVELS } from '../filters.js';
 import { bars, lines } from '../parts/chart.js';
 import { field, select } from '../parts/controls.js';
@@ -30,7 +30,7 @@ export function stats(root, route) {
   function show({ params }) {
     const since = params.get('since') ?? USUAL;
     const projectId = params.get('projectId') ?? '';
-    replace(
+    renew(
       bar,
       select('Time range', SPANS, since, (value) => go(href('stats', { since: value === USUAL ? '' : value, projectId }))),
       field('Project', projectId, (value) => go(href('stats', { since: params.get('since'), projectId: value })), {
@@ -67,6 +67,7 @@ function figures({ volume = [], builds, backlog, process }, since) {
   const places = placesOf(since);
   const total = sum(volume);
   const errors = sum(volume.filter((one) => one.lvl === 'error'));
+  const hasBuilds = builds && !builds.problem;
   const days = builds?.days ?? [];
   const month = since === USUAL ? ' in 30 days' : '';
   const [good, bad] = ['deployed', 'failed'].map((name) => days.reduce((all, day) => all + (day[name] ?? 0), 0));
@@ -76,7 +77,9 @@ function figures({ volume = [], builds, backlog, process }, since) {
       { class: 'numbers-row' },
       figure('Events', number(total), `${compact(volume.length ? total / (span(since) / HOUR) : 0)} an hour`),
       figure('Error rate', percent(total ? errors / total : 0), counted(errors, 'error'), errors ? 'bad' : ''),
-      builds && figure('Builds', number(good + bad), `${number(bad)} failed${month}`),
+      hasBuilds && figure('Builds', number(good + bad), `${number(bad)} failed${month}`),
+      builds?.problem && figure('Builds', '–', builds.problem, 'bad'),
+      !builds && figure('Builds', '–', 'no database is connected'),
       backlog && figure('Waiting to ship', number(backlog.segments), bytes(backlog.bytes)),
       backlog &&
         figure(
@@ -127,7 +130,7 @@ function figures({ volume = [], builds, backlog, process }, since) {
           ),
         ),
       }),
-      builds &&
+      hasBuilds &&
         lines({
           title: 'Build time',
           note: `by day${month}`,
@@ -138,7 +141,7 @@ function figures({ volume = [], builds, backlog, process }, since) {
             { name: 'p95', label: 'p95', values: days.map((day) => day.p95_ms ?? null) },
           ],
         }),
-      builds &&
+      hasBuilds &&
         bars({
           title: 'Builds',
           note: `by day${month}`,

@@ -3,14 +3,14 @@
  */
 
 import { getJSON, download, stream } from '../api.js';
-import { button, h, replace } from '../dom.js';
+import { button, h, renew, replace } from '../dom.js';
 import { TIERS, queryOf } from '../filters.js';
 import { level, kind, message, tier, time, eventTable, id, keyOf } from '../parts/events.js';
 import { filterBar } from '../parts/filterbar.js';
 import { lanes } from '../parts/lanes.js';
 import { idForm, lately } from '../parts/pick.js';
 import { readsToggle, shown } from '../parts/reads.js';
-import { go, href, put } from '../route.js';
+import { changed, go, href, put } from '../route.js';
 import { counted, isolated, short } from '../text.js';
 import { ago, ms } from '../time.js';
 
@@ -73,7 +73,7 @@ export function timeline(root, route) {
     view.clear();
     overview.replaceChildren();
     replace(foot, status);
-    replace(
+    renew(
       bar,
       filterBar({
         params,
@@ -146,15 +146,13 @@ export function timeline(root, route) {
 
   function fail(error) {
     status.textContent = '';
-    grid.say(h('p', { class: 'warn' }, error.message));
+    if (grid.items.length) replace(status, h('span', { class: 'warn' }, error.message));
+    else grid.say(h('p', { class: 'warn' }, error.message));
   }
 
   function remember(key) {
-    const next = new URLSearchParams(state.params);
-    if (key) next.set('sel', key);
-    else next.delete('sel');
-    state.params = next;
-    put(href('timeline', next), true);
+    state.params = changed(state.params, { sel: key });
+    put(href('timeline', state.params), true);
   }
 
   /** Ask for a project, and offer those that built last, or did something. */
