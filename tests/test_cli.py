@@ -471,3 +471,68 @@ class TestUsage:
 
         assert result.returncode == 2
         assert result.stderr == "tierlog: this needs an extra: pip install 'tierlog[cli]'\n"
+
+    @pytest.mark.parametrize(
+        ("command", "module", "extra"),
+        [("serve", "starlette", "admin"), ("ship", "boto3", "r2"), ("search", "boto3", "r2"), ("sql", "duckdb", "sql")],
+    )
+    def test_missing_extra_of_a_command(self, tmp_path, command, module, extra):
+        """
+        So does each command that needs one more.
+        """
+        (tmp_path / ".tierlog").mkdir()
+        options = ["--root", str(tmp_path), *(["--bucket", "some-logs", "--catalog", "none"] if extra == "r2" else [])]
+        program = f"import sys; sys.modules[{module!r}] = None; from tierlog.cli import main; main()"
+
+        result = subprocess.run(
+            [sys.executable, "-c", program, command, *options, *(["select 1"] if command == "sql" else [])],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert (result.returncode, result.stdout) == (2, "")
+        assert f"this needs an extra: pip install 'tierlog[{extra}]'" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+class TestConfigurationFiles:
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            ('{"root": 7}', "root: 7 isn't a folder"),
+            (
+                '{"handlers": {"t": {"class": "tierlog.TierHandler", "sink": {"type": "segments", "root": [1]}}}}',
+                "[1] isn't a folder",
+            ),
+            (
+                '{"handlers": {"t": {"class": "tierlog.TierHandler", "sink": {"type": "tee", "sinks": 7}}}}',
+                "configures no tierlog sink",
+            ),
+            ("[" * 100_000, "isn't JSON"),
+        ],
+        ids=["root", "root-of-a-sink", "sinks", "brackets"],
+    )
+    def test_what_makes_no_sense_is_one_line(self, tmp_path, content, said):
+        """
+        Whatever is in a file of options, a command ends with 2 and says in one line what is wrong.
+        """
+        (tmp_path / "config.json").write_text(content)
+
+        result = tierlog("stats", "--config", tmp_path / "config.json")
+
+        assert (result.returncode, result.stdout) == (2, "")
+        assert said in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def test_name_that_is_no_utf_8(tmp_path):
+    """
+    A folder may have any name: what is told as JSON has it with an escape.
+    """
+    root = os.fsdecode(os.fsencode(tmp_path) + b"/\xff")
+
+    result = tierlog("doctor", "--json", "--local-only", "--root", root)
+
+    assert result.returncode == 0
+    assert any("\udcff" in one["what"] for one in json.loads(result.stdout)["findings"])

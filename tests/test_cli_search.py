@@ -294,6 +294,43 @@ def test_wrong_use(root, printed, options, said, monkeypatch):
     assert errors.count("\n") == 1
 
 
+def test_fields_of_other_types(tmp_path, printed):
+    """
+    What somebody else wrote into a segment may have anything in its fields: it is shown as it is,
+    and what comes behind it is shown.
+    """
+    write(tmp_path, [(NOW, "system", "info", {}, "before", {}), (NOW + 9, "system", "info", {}, "behind", {})])
+    path = files(tmp_path)[0]
+    line = json.loads(path.read_bytes().splitlines()[0])
+    odd = [
+        {"lvl": None},
+        {"lvl": ["x"]},
+        {"src": 5},
+        {"kind": None},
+        {"userId": 7},
+        {"data": {"exc": [], "stack": 5}},
+    ]
+    with path.open("ab") as file:
+        for number, fields in enumerate(odd):
+            file.write(orjson.dumps({**line, "seq": 100 + number, "msg": "odd", **fields}) + b"\n")
+
+    exit_code, output, errors = printed("search", "--root", tmp_path, "--text", "--full")
+
+    shown = output.decode()
+    assert (exit_code, errors, shown.count(" odd ")) == (0, "", len(odd))
+    assert shown.index("before") < shown.index("behind")
+
+
+def test_time_before_all_times(root):
+    """
+    A day that in UTC lies before the first year is no time, said in one line.
+    """
+    done = tierlog("search", "--root", root, "--since", "0001-01-01", TZ="Asia/Tokyo")
+
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+    assert b"--since: '0001-01-01' isn't a time" in done.stderr
+
+
 def test_torn_lines_are_counted_and_all_others_delivered(tmp_path, printed):
     """
     What a kill or somebody else left in a segment is skipped and counted; every whole
@@ -573,6 +610,45 @@ def test_build_as_it_printed_it(built, printed):
         "14:13:20.001 error: no such file",
         "               at line 3",
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["--limit", "1"], ["\x1b[32m✓\x1b[0m 6 modules transformed"]),
+        (["--since", NOW + 1], ["error: no such file\n  at line 3"]),
+        (["--until", NOW + 1], ["\x1b[32m✓\x1b[0m 6 modules transformed"]),
+    ],
+    ids=["limit", "since", "until"],
+)
+def test_part_of_a_build(built, printed, options, found):
+    """
+    A long log may be asked for a part of it.
+    """
+    exit_code, output, _ = printed("build", ULID, "--root", built, "--json", *options)
+
+    assert exit_code == 0
+    assert [json.loads(line)["msg"] for line in output.splitlines()] == found
+
+
+def test_rest_of_a_build(built, printed):
+    """
+    Where a limit cut a log, it says how to go on.
+    """
+    _, _, said = printed("build", ULID, "--root", built, "--json", "--limit", "1")
+
+    _, output, _ = printed("build", ULID, "--root", built, "--json", "--cursor", said.split()[-1])
+
+    assert [json.loads(line)["msg"] for line in output.splitlines()] == ["error: no such file\n  at line 3"]
+
+
+def test_build_without_an_end(built, printed):
+    """
+    What is followed can't be asked to end as well.
+    """
+    exit_code, _, said = printed("build", ULID, "--root", built, "--follow", "--limit", "1")
+
+    assert (exit_code, said) == (2, "tierlog build: --limit: with --follow there's no end; leave one of them out\n")
 
 
 def test_deploy_of_a_build(built, printed):

@@ -151,6 +151,8 @@ def test_clickhouse_is_printed(root):
         ([], "one question at a time"),
         (["SELECT 1", "--rate", "hour"], "one question at a time"),
         (["SELECT nope FROM events"], "QUERY: "),
+        (["SELECT '\udcff'"], "QUERY: isn't text; write it in UTF-8"),
+        (["--count-by", "lvl", "--project", "\udcff"], "--project: '\\udcff' isn't text; write it in UTF-8"),
         (["SELECT * FROM nope"], "QUERY: Catalog Error: Table with name nope does not exist! the one relation is events"),
         (["--count-by", "nope"], "--count-by: "),
         (["--rate", "hour", "--by", "nope"], "--by: "),

@@ -648,6 +648,47 @@ def test_configuration_is_found_where_it_stands(folder, capsys, name, content, o
     assert any(str(folder / "here") in one["what"] for one in said["findings"] if one["check"] == "root")
 
 
+def test_handler_that_is_made_from_ours(folder, capsys):
+    """
+    A subclass of TierHandler is one, whatever it is called: its sink is tried, its root is looked at,
+    and options of its own are its own.
+    """
+    (folder / "shop_f.py").write_text(
+        "import tierlog\n"
+        "class Mine(tierlog.TierHandler):\n"
+        "    def __init__(self, *, colour, sink=None): super().__init__(sink=sink)\n"
+        f"LOGGING = {config(handler={'class': 'shop_f.Mine', 'colour': 'red'}, sink={'root': 'here'})!r}\n"
+    )
+
+    exit_code, said = asked(capsys, "--config", "shop_f:LOGGING")
+
+    assert exit_code == 0
+    assert {"check": "handler", "severity": "ok", "what": "handlers.tiers is tierlog's, and loggers write to it", "mend": ""} in (
+        said["findings"]
+    )
+    assert any(str(folder / "here") in one["what"] for one in said["findings"] if one["check"] == "root")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"max_bites": 1}, "max_bites: there's no such option"),
+        ({"levl": "INFO"}, "levl: there's no such option"),
+        ({"bucket": "some-logs", "checkpoint": 5}, "checkpoint: there's no such option"),
+    ],
+)
+def test_misspelt_option_of_configure(folder, capsys, options, said):
+    """
+    An option of tierlog.configure is called what the user calls it.
+    """
+    (folder / "tierlog.json").write_text(json.dumps({"root": "logs", **options}))
+
+    exit_code, found = asked(capsys, "--config", "tierlog.json", "--local-only")
+
+    assert exit_code == 1
+    assert [one["what"] for one in found["findings"] if one["severity"] == "error"] == [said]
+
+
 def test_django_settings_of_the_environment(folder, capsys, monkeypatch):
     """
     Without options it is the LOGGING of DJANGO_SETTINGS_MODULE.

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 
 from strategies import any_text
 from tierlog.redact._blocks import MARK, UNENDED, hide_blocks
-from tierlog.redact._follow import MAX_BODY, MAX_HELD, MAX_OTHER, MAX_ROWS
+from tierlog.redact._follow import MAX_HELD, MAX_OTHER, MAX_ROWS
 from tierlog.redact._redactor import Redactor
+from tierlog.redact._rows import MAX_BODY
 from tierlog.redact._stream import MAX_LINE, StreamRedactor
 
 

@@ -5,6 +5,7 @@ The commands that ship: what they say, what they exit with, and where they take 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pty
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 
 from bucket import events, objects, segments
 from children import run
+from tierlog import TierHandler
+from tierlog.segments import SegmentSink
 
 
 @pytest.fixture(name="root")
@@ -156,6 +159,23 @@ class TestShip:
         done = tierlog("ship", "--root", root)
 
         assert (done.returncode, "--bucket: it isn't known where to ship to; name the bucket" in done.stderr) == (2, True)
+
+    def test_what_is_open_is_left_to_its_process(self, root, r2):
+        """
+        Beside a process that writes it ships what is finished, and says whose the rest is.
+        """
+        sink = SegmentSink(root, max_bytes=1)
+        handler = TierHandler(sink=sink, instance_name="neighbour")
+        for number in range(3):
+            handler.emit(logging.LogRecord("app", logging.INFO, __file__, 1, "record %d", (number,), None))
+
+        done = tierlog("ship", "--root", root, *named(r2), "--json", **keys(r2))
+        handler.close()
+
+        report = json.loads(done.stdout)
+        assert (done.returncode, report["pending"], report["open"]) == (0, 0, 1)
+        assert done.stderr.startswith("tierlog: 1 open segment left to whoever writes there (neighbour-")
+        assert done.stderr.count("\n") == 1
 
     def test_progress_is_for_a_terminal(self, root, r2):
         """

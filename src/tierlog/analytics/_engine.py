@@ -85,6 +85,10 @@ class Engine:
             QueryError: It isn't one question.
         """
         try:
+            query.encode()
+        except UnicodeEncodeError as e:
+            raise QueryError("sql", "isn't text; write it in UTF-8") from e
+        try:
             statements = self._connection.extract_statements(query)
         except duckdb.Error as e:
             raise QueryError("sql", _one_line(e)) from e

@@ -20,14 +20,18 @@ _FILTERS = ("tiers", "kinds", "levels", "project_id", "build_id", "user_id", "re
 
 def check(asked: Mapping[str, Any]) -> None:
     """
-    See that there are no other filters.
+    See that there are no other filters, and that what they ask for can be said in SQL.
 
     Raises:
-        QueryError: There's one.
+        QueryError: There's one, or it can't.
     """
-    for name in asked:
+    for name, value in asked.items():
         if name not in _FILTERS:
             raise QueryError(name, f"isn't a filter here, say it in SQL; there are {', '.join(_FILTERS)}")
+        try:
+            str(value).encode()
+        except UnicodeEncodeError as e:
+            raise QueryError(name, f"{value!r} isn't text; write it in UTF-8") from e
 
 
 def conditions(filters: Filters, dialect: Dialect) -> str:

@@ -14,7 +14,7 @@ import click
 
 from tierlog._version import __version__
 from tierlog.cli._errors import WrongUse
-from tierlog.errors import ConfigError, QueryError, TierlogError
+from tierlog.errors import ConfigError, MissingExtraError, QueryError, TierlogError
 
 
 __all__ = ["app", "run"]
@@ -113,7 +113,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _told(path, str(e) if isinstance(e, WrongUse) else _with_hint(e.format_message(), path), e.exit_code)
     except click.ClickException as e:
         return _told("tierlog", e.format_message(), e.exit_code)
-    except (ConfigError, QueryError) as e:
+    except (ConfigError, QueryError, MissingExtraError) as e:
         return _told("tierlog", str(e), _USAGE)
     except (TierlogError, OSError) as e:
         if isinstance(e, BrokenPipeError):

@@ -4,16 +4,16 @@ The user's configuration of logging, from where it stands, as a ``dictConfig``.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tierlog.cli._errors import WrongUse
+from tierlog.cli._tables import read_table
+from tierlog.runtime import check_option_names
 from tierlog.settings import parse
 
 
@@ -77,6 +77,7 @@ def of_options(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: One can't work.
     """
+    check_option_names(options)
     settings = parse(options)
     handler = {"class": "tierlog.TierHandler", "filters": ["context"], **settings.handler, "sink": settings.sink}
     return {
@@ -115,15 +116,7 @@ def _tables(given: Mapping[str, Any], depth: int = 4) -> Iterator[Mapping[str, A
 
 
 def _of_file(path: Path) -> Any:
-    try:
-        text = path.read_text("utf-8")
-        return tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    except OSError as e:
-        raise WrongUse(f"--config: '{path}' can't be read ({e.strerror or e}), name a file that can") from e
-    except ValueError as e:
-        kind = "TOML" if path.suffix == ".toml" else "JSON"
-        said = str(e).partition("\n")[0]
-        raise WrongUse(f"--config: '{path}' isn't {kind} ({said}); name a JSON or TOML file, or a Python path") from e
+    return read_table(path, "name a JSON or TOML file, or a Python path")
 
 
 def _of_python(path: str, option: str = "--config") -> Any:

@@ -23,6 +23,7 @@ Event = Mapping[str, Any]
 _LEVELS = {"debug": "\x1b[2m", "info": "\x1b[32m", "warn": "\x1b[33m", "error": "\x1b[1;31m"}
 _DIM, _BOLD, _PLAIN = "\x1b[2m", "\x1b[1m", "\x1b[0m"
 _IDS = {"projectId": "project", "buildId": "build", "userId": "user", "reqId": "req"}
+_TEXTS = ("tier", "kind", "lvl", "src")
 _LONGEST_ID = 8  # characters
 _SRC = 14  # columns
 _MOST_DATA = 300  # characters
@@ -77,7 +78,7 @@ class EventView:
             if day != self._day:
                 self._day = day
                 yield self._styled(day, _BOLD)
-        yield from self._lines(event, f"{self._clock}.{ms:03}")
+        yield from self._lines(_formed(event), f"{self._clock}.{ms:03}")
 
     def _lines(self, event: Event, time: str) -> Iterator[str]:
         data = dict(event["data"])
@@ -100,7 +101,7 @@ class EventView:
             yield text if self._is_full or len(text) <= _MOST_DATA else f"{text[: _MOST_DATA - 1]}…"
         for key, name in self._ids.items():
             if event[key]:
-                yield f"{name}={self._id(inert(event[key]))}"
+                yield f"{name}={self._id(inert(str(event[key])))}"
         if self._is_full:
             yield f"kind={inert(event['kind'])} instance={inert(event['instanceId'])} seq={event['seq']}"
 
@@ -130,6 +131,16 @@ class BuildView(EventView):
             stamp = margin
         for line in _below(data):
             yield f"{margin} {line}"
+
+
+def _formed(event: Event) -> Event:
+    """
+    Return *event* with texts where texts belong: somebody else may have written the line.
+    """
+    if type(event["data"]) is dict and all(type(event[key]) is str for key in _TEXTS):
+        return event
+    texts = {key: event[key] if type(event[key]) is str else orjson.dumps(event[key]).decode() for key in _TEXTS}
+    return {**event, **texts, "data": event["data"] if type(event["data"]) is dict else {"data": event["data"]}}
 
 
 def _below(data: dict[str, Any]) -> Iterator[str]:

@@ -4,6 +4,7 @@ What commands that do long work show: progress on a terminal, one JSON object on
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,12 @@ def print_json(value: Any) -> None:
     """
     Print *value* as one JSON object, indented on a terminal.
     """
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 if sys.stdout.isatty() else None))
+    is_shown = sys.stdout.isatty()
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_INDENT_2 if is_shown else None)
+    except TypeError:  # a name of a file that isn't UTF-8
+        text = json.dumps(value, indent=2 if is_shown else None).encode()
+    click.echo(text)
 
 
 def number(count: int, what: str) -> str:

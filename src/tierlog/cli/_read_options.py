@@ -313,9 +313,11 @@ def _local(text: str, *, is_utc: bool) -> Any:
             moment = datetime.combine(midnight, time.fromisoformat(text))
         else:
             moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC) if is_utc else moment.astimezone()
+    except (ValueError, OverflowError):  # the latter: before the first year or behind the last, in another zone
         return text
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC) if is_utc else moment.astimezone()
+    return moment
 
 
 def _conditions(where: Iterable[str]) -> dict[str, Any]:

@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import codecs
-import json
 import os
 import sys
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -22,6 +20,7 @@ from rich.text import Text
 
 from tierlog.cli._errors import WrongUse
 from tierlog.cli._scan import Found, Tree, scan, shown_path
+from tierlog.cli._tables import read_table
 from tierlog.cli._terminal import log_text, make_console
 from tierlog.redact import Redactor, StreamRedactor
 from tierlog.stream import stream_options
@@ -99,23 +98,12 @@ def options_in(path: Path) -> dict[str, Any]:
     Raises:
         WrongUse: It has none, or isn't what its name says.
     """
-    try:
-        text = path.read_text("utf-8")
-        given = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    except OSError as e:
-        raise WrongUse(f"--config: '{path}' can't be read ({e.strerror or e}), name a file that can") from e
-    except ValueError as e:
-        kind = "TOML" if path.suffix == ".toml" else "JSON"
-        raise WrongUse(f"--config: '{path}' isn't {kind} ({_first_line(e)}); TOML needs a name that ends in .toml") from e
+    given = read_table(path)
     for place in (("tool", "tierlog", "redact"), ("redact",), ()):
         options = _at(given, place)
         if isinstance(options, dict) and (place or "tool" not in options):
             return options
     raise WrongUse(f"--config: '{path}' has no options of a redactor; put them below [redact] or [tool.tierlog.redact]")
-
-
-def _first_line(error: ValueError) -> str:
-    return f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else str(error).partition("\n")[0]
 
 
 def _at(given: Any, place: Iterable[str]) -> Any:

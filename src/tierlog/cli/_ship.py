@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -13,13 +14,16 @@ from tierlog.cli._output import countdown, number, print_json
 from tierlog.cli._store_options import Chosen, chosen, store_options
 from tierlog.cli._terminal import size
 from tierlog.errors import ConfigError
-from tierlog.segments import finished, is_own_root, recover_segments
+from tierlog.layout import Place, local_path
+from tierlog.segments import Journal, finished, is_own_root, recover_segments
 from tierlog.shipping import destination
 
 
 __all__ = ["recover", "ship"]
 
 _timeout = click.option("--timeout", default="60s", show_default=True, metavar="TIME", help="For how long to try.")
+_SHOWN = 3
+
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the report.")
 
 
@@ -40,7 +44,8 @@ def ship(*, timeout: str, as_json: bool, **given: Any) -> None:
     if not about.has_bucket:
         raise WrongUse("--bucket: it isn't known where to ship to; name the bucket, or a --config that does")
     report = {"root": str(about.root), **_shipped(about, timeout)}
-    _told(report, as_json=as_json)
+    left = list(Journal(about.root).places())
+    _told({**report, "open": len(left)}, as_json=as_json, left=left)
 
 
 @click.command()
@@ -88,11 +93,16 @@ def _shipped(about: Chosen, timeout: str) -> dict[str, Any]:
     return done._asdict()
 
 
-def _told(report: dict[str, Any], *, as_json: bool) -> None:
+def _told(report: dict[str, Any], *, as_json: bool, left: Sequence[Place] = ()) -> None:
     if as_json:
         print_json(report)
     else:
         click.echo("; ".join(_sentences(report)))
+    if left:
+        owners = sorted({one.instance or local_path(one) for one in left})
+        whose = ", ".join([*owners[:_SHOWN], *(["…"] if len(owners) > _SHOWN else [])])
+        said = f"{number(len(left), 'open segment')} left to whoever writes there ({whose}); of a process that was killed"
+        click.echo(f"tierlog: {said}: tierlog recover --root {report['root']}", err=True)
     if report.get("problem") or report.get("pending") or report.get("unmended"):
         if report.get("problem"):
             click.echo(f"tierlog: {report['problem']}", err=True)

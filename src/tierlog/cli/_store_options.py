@@ -7,9 +7,7 @@ environment, else from what the process that ships has noted in the root.
 
 from __future__ import annotations
 
-import json
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +16,8 @@ import click
 
 from tierlog.catalog_config import checked, opened
 from tierlog.cli._errors import WrongUse
+from tierlog.cli._tables import read_table
+from tierlog.errors import ConfigError
 from tierlog.options import parameter_names
 from tierlog.settings import from_environment
 
@@ -117,6 +117,8 @@ def chosen(**given: Any) -> Chosen:
 
     Raises:
         WrongUse: The configuration can't be read.
+
+        ConfigError: What it says can't work.
     """
     config: Path | None = given.pop("config", None)
     options: dict[str, Any] = from_environment(os.environ)
@@ -124,7 +126,7 @@ def chosen(**given: Any) -> Chosen:
         options.update(read_config(config))
     options.update({name: value for name, value in given.items() if value is not None})
     options["catalog"] = checked(options.get("catalog"))
-    root = Path(options.pop("root", "logs")).absolute()
+    root = _root(options.pop("root", "logs"))
     if not options.get("bucket"):
         noted = _noted(root)
         if noted is not None and not noted.bucket:
@@ -136,6 +138,12 @@ def chosen(**given: Any) -> Chosen:
             if noted.has_checkpoints:
                 options.setdefault("checkpoint_interval", 1.0)
     return Chosen(root, options)
+
+
+def _root(given: Any) -> Path:
+    if not isinstance(given, (str, os.PathLike)):
+        raise ConfigError("root", f"{given!r} isn't a folder; name one, such as 'logs'")
+    return Path(given).absolute()
 
 
 def _noted(root: Path) -> Any:
@@ -157,16 +165,7 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         WrongUse: It can't be read, or configures none.
     """
-    try:
-        text = path.read_text("utf-8")
-        given = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    except OSError as e:
-        raise WrongUse(f"--config: '{path}' can't be read ({e.strerror or e}), name a file that can") from e
-    except ValueError as e:
-        kind = "TOML" if path.suffix == ".toml" else "JSON"
-        raise WrongUse(
-            f"--config: '{path}' isn't {kind} ({str(e).partition(chr(10))[0]}); TOML needs a name that ends in .toml"
-        ) from e
+    given = read_table(path)
     if isinstance(given, Mapping):
         tool = given.get("tool")
         own = (tool.get("tierlog") if isinstance(tool, Mapping) else None) or given.get("tierlog") or given
@@ -184,7 +183,7 @@ def sink_options(given: Mapping[str, Any]) -> dict[str, Any] | None:
     handlers = given.get("handlers")
     if isinstance(handlers, Mapping):
         for handler in handlers.values():
-            if isinstance(handler, Mapping) and str(handler.get("class", handler.get("()", ""))).endswith(_HANDLER):
+            if isinstance(handler, Mapping) and _is_own(handler):
                 found = _segments_of(handler.get("sink") or {"type": "segments"})
                 if found is not None:
                     return found
@@ -194,12 +193,20 @@ def sink_options(given: Mapping[str, Any]) -> dict[str, Any] | None:
     return dict(given)
 
 
+def _is_own(handler: Mapping[str, Any]) -> bool:
+    """
+    Tell whether a handler is tierlog's, or made from tierlog's, as one that has a sink.
+    """
+    return "sink" in handler or str(handler.get("class", handler.get("()", ""))).endswith(_HANDLER)
+
+
 def _segments_of(sink: Any) -> dict[str, Any] | None:
     if not isinstance(sink, Mapping):
         return None
     if sink.get("type") in {"segments", "r2"}:
         return {str(name): value for name, value in sink.items() if name != "type"}
-    for part in sink.get("sinks", ()):
+    parts = sink.get("sinks")
+    for part in parts if isinstance(parts, (list, tuple)) else ():
         found = _segments_of(part)
         if found is not None:
             return found

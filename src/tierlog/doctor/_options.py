@@ -49,7 +49,7 @@ def option_findings(setup: Setup) -> list[Finding]:
         found += _tried("logging", partial(_try_file, handler))
     for handler in setup.tier_handlers:
         setting, given = f"handlers.{handler.name}", _plain(handler.options)
-        found += _tried("handler", partial(_try_handler, setting, given))
+        found += _tried("handler", partial(_try_handler, setting, given, handler.made_by))
         found += _tried("sink", partial(_try_sink, f"{setting}.sink", given.get("sink")))
     for name, options in setup.formatters.items():
         if setup.is_envelope(name):
@@ -77,8 +77,8 @@ def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if not (isinstance(value, str) and value.startswith(_RESOLVED))}
 
 
-def _try_handler(setting: str, given: dict[str, Any]) -> None:
-    check_names(setting, given, TierHandler)
+def _try_handler(setting: str, given: dict[str, Any], made_by: Any) -> None:
+    check_names(setting, given, made_by if callable(made_by) else TierHandler)
     _try_stream(given)
 
 

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from logging.config import BaseConfigurator
+from logging.handlers import QueueHandler
 from typing import Any, NamedTuple
 
 from tierlog.errors import ConfigError
+from tierlog.handler import TierHandler
 
 
 __all__ = ["Handler", "Logger", "Setup", "setup_of"]
@@ -18,6 +21,7 @@ _HANDLER_WORDS = frozenset(
 )
 _MADE = ("handlers", "filters", "formatters")
 _SHIPS = "r2"
+_KINDS = {"tier": ("TierHandler", TierHandler), "queue": ("QueueHandler", QueueHandler)}
 
 
 class Handler(NamedTuple):
@@ -30,6 +34,8 @@ class Handler(NamedTuple):
         kind: ``tier``: tierlog's; ``queue``: one that hands records to another
             thread; ``other``.
 
+        made_by: What is called to make it; None if that can't be found from here.
+
         filters: The names of its filters.
 
         formatter: The name of its formatter.
@@ -41,6 +47,7 @@ class Handler(NamedTuple):
 
     name: str
     kind: str
+    made_by: Any
     filters: tuple[str, ...]
     formatter: str | None
     targets: tuple[str, ...]
@@ -196,9 +203,23 @@ def _factories(config: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any]
 def _handler(name: str, given: Mapping[str, Any]) -> Handler:
     by = made_by(given)
     _level(f"handlers.{name}.level", given.get("level", 0))
-    kind = "tier" if by.endswith("TierHandler") else "queue" if by.endswith("QueueHandler") else "other"
+    factory = _resolved(given.get("()", given.get("class")))
+    kind = next((kind for kind, (end, base) in _KINDS.items() if by.endswith(end) or _is_a(factory, base)), "other")
     options = {key: value for key, value in given.items() if key not in _HANDLER_WORDS}
-    return Handler(name, kind, _names(given, "filters"), given.get("formatter"), _names(given, "handlers"), options)
+    return Handler(name, kind, factory, _names(given, "filters"), given.get("formatter"), _names(given, "handlers"), options)
+
+
+def _resolved(factory: Any) -> Any:
+    if not isinstance(factory, str):
+        return factory
+    try:
+        return BaseConfigurator({}).resolve(factory)
+    except (Exception, SystemExit):  # noqa: BLE001 -- it may need what only the service has
+        return None
+
+
+def _is_a(factory: Any, base: type) -> bool:
+    return isinstance(factory, type) and issubclass(factory, base)
 
 
 def _logger(name: str, given: Mapping[str, Any]) -> Logger:

@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable
 
 from tierlog.redact._body import MARK
-from tierlog.redact._follow import RULE, UNENDED, Blocks, work_room
+from tierlog.redact._follow import RULE, UNENDED, Blocks
 from tierlog.redact._headers import may_hold_block, places
+from tierlog.redact._rows import work_room
 
 
 __all__ = ["MARK", "UNENDED", "Blocks", "hide_blocks", "may_hold_block"]

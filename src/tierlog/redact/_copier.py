@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tierlog.plain import MAX_ITEMS, free_name, key_text, unwrap
+from tierlog.plain import MAX_ITEMS, free_name, key_text, text_of, unwrap
 from tierlog.redact._keys import is_count
 
 
@@ -26,7 +26,9 @@ _TRUNCATED = "[TRUNCATED]"
 
 _NUMBERS = frozenset([int, float])
 _PAIR_TYPES = frozenset([list, tuple])
-_NAME_KEYS = ("name", "key", "header", "field", "variable", "Name", "Key")
+_NAME_KEYS = ("name", "key", "header", "field", "variable", "Name", "Key", "ParameterKey")
+_PROGRAMS = frozenset(["curl", "docker", "ldapsearch", "mysql", "mysqladmin", "mysqldump", "podman", "redis-cli", "sshpass"])
+_VALUE_KEYS = frozenset(["value", "Value", "ParameterValue"])
 
 _Parents = tuple[int, ...]
 
@@ -150,8 +152,6 @@ class Copier:
         walk.room -= len(own)
         if walk.room < 0:
             own = _shortened(own, walk)
-        if "value" in own:
-            self._hide_pair(own)
         for key, value in own.items():
             cls = type(value)
             if cls is str:
@@ -164,7 +164,7 @@ class Copier:
         return own
 
     def _rekeyed(self, given: dict[Any, Any], parents: _Parents, walk: _Walk) -> dict[str, Any]:
-        if "value" in given:
+        if "value" in given or "Value" in given or "ParameterValue" in given:  # no look at a key's own hash: it may raise
             self._hide_pair(given)
         memory = self._clean_keys  # before the look: a new secret brings a new memory
         out: dict[str, Any] = {}
@@ -176,7 +176,8 @@ class Copier:
             name = key_text(key)
             is_sensitive = self.is_sensitive(name)
             clean = self.text(name)
-            if clean == name and not is_sensitive and len(name) <= REMEMBERED_CHARS:
+            # Beside a value, names are looked at each time: what is harmless alone may tell what it is.
+            if clean == name and not is_sensitive and len(name) <= REMEMBERED_CHARS and name not in _VALUE_KEYS:
                 self._remember(memory, name)
             if len(clean) > _MAX_KEY:
                 clean = clean[: _MAX_KEY - len(_TRUNCATED)] + _TRUNCATED
@@ -191,6 +192,8 @@ class Copier:
 
     def _list(self, own: list[Any], parents: _Parents, walk: _Walk) -> list[Any]:
         out: list[Any] = []
+        if own and type(own[0]) is str and own[0].rpartition("/")[2] in _PROGRAMS:
+            own = self._command(own)
         are_pairs = all(type(one) in _PAIR_TYPES and len(one) == 2 for one in own)  # noqa: PLR2004
         hides_next = False
         for value in own:
@@ -203,7 +206,7 @@ class Copier:
                 hides_next = False
                 continue
             copy = self._value(value, parents, walk)
-            if are_pairs and self.is_sensitive(name := key_text(copy[0])) and not _says_nothing(name, copy[1]):
+            if are_pairs and _is_named(copy) and self.is_sensitive(copy[0]) and not _says_nothing(copy[0], copy[1]):
                 copy[1] = self._hidden(copy[1])
             if type(copy) is str:
                 walk.texts.append((out, len(out)))
@@ -212,14 +215,35 @@ class Copier:
             out.append(copy)
         return out
 
+    def _command(self, own: list[Any]) -> list[Any]:
+        """
+        Return a command line with its arguments looked at as behind the program and the option before.
+        """
+        program = own[0].rpartition("/")[2]
+        out, before = own[:1], [program]
+        for value in own[1:]:
+            is_text = type(value) is str and not value.startswith("--")
+            out.append(self._argument(f"{' '.join(before)} ", value) if is_text else value)
+            before = [program, *(["login"] if "login" in out[1:2] else []), text_of(out[-1])[:_MAX_KEY]]
+        return out
+
+    def _argument(self, before: str, value: str) -> str:
+        whole = before + value.replace(" ", "_")  # as in quotes
+        shown = self.text(whole)
+        if " " in value:
+            return self._hidden(value) if shown != whole and self.text(value) == value else value
+        return shown.removeprefix(before) if shown.startswith(before) else value
+
     def _hide_pair(self, own: dict[Any, Any]) -> None:
         """
         Hide the ``value`` in *own*, which nobody else has, if its ``name`` is that of a secret.
         """
-        for key in _NAME_KEYS:
-            name = own.get(key)
-            if type(name) is str and self.is_sensitive(name) and not _says_nothing(name, own["value"]):
-                own["value"] = self._hidden(own["value"])
+        for name_key in _NAME_KEYS:
+            name = own.get(name_key)
+            if type(name) is str and self.is_sensitive(name):
+                for key in _VALUE_KEYS:
+                    if key in own and not _says_nothing(name, own[key]):
+                        own[key] = self._hidden(own[key])
                 return
 
     def _hidden(self, value: Any) -> str:  # noqa: ARG002 -- the interface of a redactor
@@ -234,6 +258,13 @@ class Copier:
         if len(memory) >= REMEMBERED:
             memory.clear()
         memory.add(text)
+
+
+def _is_named(pair: Any) -> bool:
+    """
+    Tell that *pair*, a copy of two things, begins with a name; a mark may stand in its place.
+    """
+    return type(pair) is list and type(pair[0]) is str
 
 
 def _says_nothing(name: str, value: Any) -> bool:

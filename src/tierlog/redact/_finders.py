@@ -40,7 +40,7 @@ _PER_CHAR_BEHIND = 10  # if a pattern looks behind at each of them
 _SHORT = 2  # a literal that is everywhere: to try each place of it costs more than to search
 _SIGNS = frozenset("_.- ")
 _MARK = "[REDACTED:"
-_GROUPS = ("secret", "quoted", "bare")
+_GROUPS = ("secret", "quoted", "bare", "coded")
 _NO_WORD = re.compile(r"[^\w-]", re.ASCII)
 
 # A token begins where no word goes on, or behind an escape that ends in a letter

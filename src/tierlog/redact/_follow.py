@@ -12,7 +12,7 @@ given up after :data:`MAX_ROWS`, :data:`MAX_BODY` or :data:`MAX_OTHER`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from tierlog.redact._body import (
@@ -25,23 +25,20 @@ from tierlog.redact._body import (
     is_short_end,
     judge,
     may_be_bare,
-    may_break,
     shape,
     tail_start,
     without_ansi,
 )
 from tierlog.redact._headers import LOOK_AHEAD, Header, headers, is_prose, may_hold_block, mended, torn, with_visible_headers
+from tierlog.redact._rows import CHARS_PER_WORK, MAX_BODY, rows, work_room
 
 
-__all__ = ["MAX_BODY", "MAX_HELD", "MAX_OTHER", "MAX_ROWS", "RULE", "UNENDED", "Blocks", "work_room"]
+__all__ = ["MAX_HELD", "MAX_OTHER", "MAX_ROWS", "RULE", "UNENDED", "Blocks"]
 
 RULE: Final = "private-key"
 
 MAX_ROWS: Final = 512
 """Rows of a body, after which a block is given up; a key of 16384 bits has 200."""
-
-MAX_BODY: Final = 65_536
-"""Characters of a body, after which a block is given up."""
 
 MAX_OTHER: Final = 32
 """Rows that are no body, one after another, after which a block is given up."""
@@ -58,16 +55,7 @@ _MAX_PUBLIC = 2_048  # rows of certificates, which are no key
 _MAX_PREFIX = 80
 _FULL = 60  # characters of a row that more rows may follow
 _SHORTEST = 9  # "----BEGIN"
-_LEAST_WORK = 1_024  # rows
-_CHARS_PER_WORK = 32  # of a long text: its rows may be as short as this
 _WORK_OF_HEADER = 16
-
-
-def work_room(text: str) -> int:
-    """
-    Return how much work *text* may make, in rows.
-    """
-    return _LEAST_WORK + len(text) // _CHARS_PER_WORK
 
 
 class Blocks:
@@ -263,7 +251,7 @@ class Blocks:
         """
         position = 0
         room = self.work + work_room(text)
-        for row, sep in _rows(text, end):
+        for row, sep in rows(text, end):
             if self.work > room:
                 self._emit(MARK + (end or ""))
                 return
@@ -387,7 +375,7 @@ class Blocks:
         """
         Hide the last rows of a key whose beginning didn't come; tell whether they are there.
         """
-        self.work += len(before) // _CHARS_PER_WORK
+        self.work += len(before) // CHARS_PER_WORK
         start = tail_start(before)
         is_prefix = start <= _MAX_PREFIX
         if start == len(before) and not (self._held and is_prefix):
@@ -400,18 +388,3 @@ class Blocks:
         self._enter("")
         self.hidden += 1
         return True
-
-
-def _rows(text: str, end: str | None) -> Iterator[tuple[str, str | None]]:
-    """
-    Yield each row and what ends it.
-    """
-    position = 0
-    for found in BREAK.finditer(text) if may_break(text) else ():
-        yield text[position : found.start()], found[0]
-        position = found.end()
-    while len(text) - position > MAX_BODY:
-        yield text[position : position + MAX_BODY], ""
-        position += MAX_BODY
-    if end or position < len(text):
-        yield text[position:], end

@@ -40,7 +40,7 @@ class Rule:
             *folded*.
 
         pattern: Finds it, in the syntax of :mod:`re` and ASCII only. What its group
-            ``secret`` (or ``quoted``, or ``bare``) matches is hidden, or all of
+            ``secret`` (or ``quoted``, ``bare``, ``coded``) matches is hidden, or all of
             it if there is no such group. If it has a group ``name``, that must be
             the name of a sensitive field.
 

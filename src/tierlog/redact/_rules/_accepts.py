@@ -56,6 +56,8 @@ _WORDS = _words(
     "any text bytes file prompt stdin env environment keychain configured present absent found provided specified "
     "supplied given needed foo bar baz foobar 0 1"
 )
+_KEY = re.compile(r"[A-Za-z0-9+/]{32,}={0,2}\Z")
+_NAME = re.compile(r"(?:[A-Z]{2,4}\d|[A-Z][a-z]\d)?(?:[A-Z]{1,6}[a-z]{2,}\d{0,2}|To|Of|On|In|By|Is|Or)+[A-Z]{0,4}\d{0,2}\Z")
 _PATH = re.compile(r"(?:~?/|\.{1,2}/|[A-Za-z]:\\{1,2})[^\s/\\]*[/\\]|[a-z][a-z0-9+.\-]{1,20}://")
 _CODE = re.compile(
     r"[A-Za-z_$][\w$]*(?:(?:\.|->|::)[A-Za-z_$][\w$]*)*[(\[]"
@@ -63,7 +65,7 @@ _CODE = re.compile(
     r"|user|props|state|secrets|vars|var|local|values|github|inputs|steps|needs|app|cfg|conf|form|cls|event|module|each|input"
     r"|output|kwargs|std|System|obj|client|item|row|body|payload|result|account|credentials|session|constants|import"
     r"|Environment|Config|Settings)(?:(?:\.|->|::)[A-Za-z_]\w*)+\Z"
-    r"|(?:[A-Za-z]\w*_)?(?:password|passwd|pwd|secret|token|key)s?[:;)]?\Z"
+    r"|(?:[A-Za-z]\w*_)?(?:password|passwd|pass|pwd|pw|secret|token|key)s?[:;,)]?\Z"
     r"|(?:[A-Za-z_]\w*\.)+(?:passw(?:or)?d|secret|token|(?:api_?)?key|value|text)\Z",
     re.IGNORECASE,
 )
@@ -82,10 +84,14 @@ _NOT_RANDOM = re.compile(
 _SHOWN = ("EXAMPLE", "####", "****", "xxxxxxxx", "XXXXXXXX", "123456789012", "1234-1234-1234", "1234_1234_1234", "1234.1234.1234")
 _SHOWN_END = ("...", "\u2026")
 _METAVAR = re.compile(r"[A-Z][A-Z_\-]*[\])>.,]*\Z|\[|\(|-|=")
-_FORMAT_WORDS = _words("pass password passwd pwd token secret key apikey api_key user username xxx example")
+_FORMAT_WORDS = _words(
+    "pass password passwd pwd token secret key apikey api_key user username xxx example option options flag flags argument "
+    "arguments"
+)
 _SHORTEST_RANDOM = 8
 _LONG_LETTERS = 24
 _LONG_BEARER = 24
+_LEAST_SMALL = 0.65
 _LEAST_ENTROPY = 2.5  # bits per character
 _LETTERS_ENTROPY = 3.5
 _MIXED_ENTROPY = 2.9
@@ -107,7 +113,7 @@ def not_filler(value: str) -> bool:
     core = value.strip(" \t.,:;!")
     if not core or core.lower() in _WORDS or _CONSTANT.match(core):
         return False
-    return not _is(_STAND_IN, core) and _PATH.match(value) is None
+    return not _is(_STAND_IN, core) and (_PATH.match(value) is None or _is_key(value))
 
 
 def not_code(value: str) -> bool:
@@ -130,7 +136,7 @@ def is_random_text(value: str) -> bool:
     """
     Tell that *value*, which stood in quotes, looks generated, be it only of letters.
     """
-    if " " in value:
+    if " " in value or _is_name(value):
         return False
     return looks_random(value) or _is_letters(value) or _is_symbols(value)
 
@@ -179,7 +185,7 @@ def is_basic(value: str) -> bool:
     Tell that *value* behind ``Basic`` is a user name and password in base64.
     """
     if b":" in _decoded(value):
-        return True
+        return not _CAMEL.match(value) or _decoded(value).isascii()
     return len(value) % 4 == 0 and (value[-1] == "=" or _has_digit(value))
 
 
@@ -189,7 +195,8 @@ def is_cookie(value: str) -> bool:
     """
     if not not_filler(value) or _is_code(value):
         return False
-    return "=" in value[:_LOOKED_AT] or looks_random(value.split(";", maxsplit=1)[0])
+    first = value.split(";", maxsplit=1)[0]
+    return "=" in value[:_LOOKED_AT].replace(" = ", "") or (" " not in first and looks_random(first))
 
 
 def is_pair(value: str) -> bool:
@@ -257,6 +264,22 @@ def _is_letters(value: str) -> bool:
     head = value[:_LOOKED_AT]
     changes = sum(a.isupper() != b.isupper() for a, b in pairwise(head))
     return changes > len(head) / 4 and entropy(head) > _LETTERS_ENTROPY
+
+
+def _is_name(value: str) -> bool:
+    """
+    Tell that *value* is words, written as one, such as the name of a class.
+    """
+    return _NAME.match(value) is not None and sum(map(str.islower, value)) > len(value) * _LEAST_SMALL
+
+
+def _is_key(value: str) -> bool:
+    """
+    Tell that *value*, which may be a path, is more likely a key in base64 with a slash in it.
+    """
+    head = value[:_LOOKED_AT]
+    changes = sum(a.isupper() != b.isupper() for a, b in pairwise(head))
+    return _KEY.match(head) is not None and changes > len(head) / 3 and _has_digit(head) and entropy(head) > _KEY_ENTROPY
 
 
 def _is_symbols(value: str) -> bool:

@@ -14,7 +14,6 @@ from tierlog.redact._rules._accepts import (
     is_encoded,
     is_flag_value,
     is_mixed,
-    is_random_code,
     is_told,
     is_user_password,
     looks_random,
@@ -49,13 +48,25 @@ CONTEXTS: tuple[Rule, ...] = (
     ),
     Rule(
         "basic-auth",
-        ("basic ", "basic%20"),
-        r"basic(?: {1,3}|%20)(?P<secret>[a-z0-9+/]{8,4096}+={0,2})(?![\w+/.\-])",
+        ("basic ", "basic%20", "auth plain "),
+        r"(?:basic(?: {1,3}|%20)|auth plain {1,3})(?P<secret>[a-z0-9+/]{8,4096}+={0,2})(?![\w+/.\-])",
         folded=True,
         accepts=is_basic,
-        leads=(0, 0),
-        positive=("Authorization: Basic {base64:31}=",),
-        negative=("basic authentication", "Basic {base64(user:password)}"),
+        leads=(0, 0, 0),
+        positive=("Authorization: Basic {base64:31}=", "send: 'AUTH PLAIN {base64:31}=\\r\\n'"),
+        negative=("basic authentication", "Basic {base64(user:password)}", "see `Basic Operations for Tables`"),
+    ),
+    Rule(
+        "basic-auth",
+        ("auth",),
+        r"auth(?: ?= ?|(?<=basicauth)|(?<=digestauth))\( ?[\"'][^\"'\r\n]{0,128}+[\"'], ?"
+        r"[\"'](?P<secret>[^\"'\r\n]{1,256}+)[\"']",
+        folded=True,
+        accepts=is_user_password,
+        leads=(0,),
+        trigger=r"auth *=? *\( ?[\"'][^\"'\r\n]*[\"'], ?[\"']",
+        positive=("get(url, auth=('bob', '{alnum:8}'))", 'HTTPBasicAuth("bob", "{alnum:8}")'),
+        negative=("auth=('user', 'password')", "oauth('x', 'y')"),
     ),
     Rule(
         "authorization",
@@ -98,7 +109,7 @@ CONTEXTS: tuple[Rule, ...] = (
         "cookie",
         ("cookie",),
         r"(?<![a-z]\.)cookie[\"'`]{0,2}\\{0,3}[\"']?(?:[ \t]{0,3}(?::=|=>|={1,2}|:|,|%3d)[ \t]{0,3}|(?<=--cookie) )"
-        r"\[?\\{0,3}[\"'`]?(?P<secret>[^\s\"'`\\;=][^\r\n\"'`\\]{0,8191}+)",
+        r"\[?\\{0,3}[\"'`]?(?P<secret>[^\s\"'`\\;=](?:[^\r\n\"'`\\=]|=(?:\\{0,3}\"[^\"\\\r\n]{1,4096}+\\{0,3}\"(?=[;,\s\"']|\Z))?){0,8191}+)",
         folded=True,
         accepts=is_cookie,
         leads=(0,),
@@ -107,8 +118,16 @@ CONTEXTS: tuple[Rule, ...] = (
             "Set-Cookie: id={hex:32}; Path=/",
             "{'Cookie': 'a={alnum:12}', 'x': 1}",
             "curl --cookie 'sid={alnum:20}' x",
+            'Set-Cookie: session="{alnum:12} {alnum:12}"; Path=/',
+            r'"Set-Cookie: session=\"{alnum:12}\"; Path=/"',
         ),
-        negative=("cookie: enabled", "cookie = getCookie()", "Cookie: $COOKIE"),
+        negative=(
+            "cookie: enabled",
+            "cookie = getCookie()",
+            "Cookie: $COOKIE",
+            "cookie: str | None = None,",
+            "cookie, in seconds (2 weeks)",
+        ),
     ),
     Rule(
         "url-credentials",
@@ -155,7 +174,7 @@ CONTEXTS: tuple[Rule, ...] = (
     Rule(
         "curl-user",
         ("curl",),
-        r"-(?:(?<=\s-)u|-user|-proxy-user)(?:[ \t]{1,4}|=)?[\"']?"
+        r"-(?:(?<=[\s\"']-)u|-user|-proxy-user)(?:[ \t]{1,4}|=|[\"'], ?)?[\"']?"
         r"(?!\d{1}:\d|\d{2}:\d|\d{3}:\d|\d{4}:\d|\d{5}:\d)[^\s:\"']{1,128}+:"
         r"(?P<secret>[^\s\"']{1,256}+)",
         folded=True,
@@ -165,6 +184,7 @@ CONTEXTS: tuple[Rule, ...] = (
             "curl -u bob:{alnum:10} https://example.com",
             "curl -s --user 'bob:{alnum:10}' x",
             "curl x --user=bob:{alnum:10}",
+            "Command '['curl', '-u', 'bob:{alnum:10}', 'x']' returned",
         ),
         negative=("curl -u username:token x", 'curl -u ":" x', 'curl -u "$A":"$B" x', "curl -u bob:$PW x", "curl --user bob x"),
     ),
@@ -192,32 +212,74 @@ CONTEXTS: tuple[Rule, ...] = (
     ),
     Rule(
         "command-flag",
-        ("sshpass", "mysql", "docker login", "redis-cli"),
-        r"(?:(?:sshpass|mysql(?:dump|admin|import|check)?)[^\r\n;|&]{0,60}? -p ?|"
-        r"docker login[^\r\n;|&]{0,60}? -p |redis-cli[^\r\n;|&]{0,60}? -a )"
+        ("sshpass", "mysql", "docker", "redis-cli", "ldap"),
+        r"(?:(?:sshpass|mysql(?:dump|admin|import|check)?)[^\r\n;|&]{0,60}?[ \"']-p(?: |[\"'], ?)?|"
+        r"docker(?: |[\"'], ?[\"'])login[^\r\n;|&]{0,60}?[ \"']-p(?: |[\"'], ?)|redis-cli[^\r\n;|&]{0,60}?[ \"']-a(?: |[\"'], ?)|"
+        r"ldap(?:search|modify|add|delete|passwd|whoami)[^\r\n;|&]{0,200}?[ \"']-w(?: |[\"'], ?))"
         r"[\"']?(?P<secret>[^\s\"'\-=][^\s\"']{2,127}+)",
         accepts=is_user_password,
-        leads=(0, 0, 0, 0),
-        positive=("sshpass -p {alnum:9} ssh x", "mysql -u root -p{alnum:9} db", "docker login -u bob -p {alnum:10} x"),
-        negative=("mysql -u root -p", "docker login -p $PW x", "mysql -h db -P 3306"),
+        leads=(0, 0, 0, 0, 0),
+        trigger=r"(?:sshpass|mysql|docker|redis-cli|ldap)[^\r\n;|&]*[ \"']-[paw]",
+        positive=(
+            "sshpass -p {alnum:9} ssh x",
+            "mysql -u root -p{alnum:9} db",
+            "docker login -u bob -p {alnum:10} x",
+            "Command '['mysql', '-u', 'root', '-p{alnum:9}']' returned",
+            '["docker", "login", "-u", "bob", "-p", "{alnum:10}", "x"]',
+            "ldapsearch -x -D cn=admin -w {alnum:9} -b dc=x",
+        ),
+        negative=("mysql -u root -p", "docker login -p $PW x", "mysql -h db -P 3306", "docker run -p 8080:80 x"),
     ),
     Rule(
         "secret-assignment",
-        ("ENV ", "ARG "),
-        r"(?:ENV|ARG) {1,4}+(?P<name>\w{3,64}+) {1,4}+(?P<secret>[^\s=\"']{8,512}+)",
-        accepts=is_random_code,
-        trigger=r"(?:ENV|ARG) +\w*(?:KEY|TOKEN|SECRET|PASS|AUTH)",
-        positive=("ENV SECRET_KEY_BASE {hex:32}",),
-        negative=("ENV PYTHON_KEY_VERSION 3.11.12345",),
+        ("ENV ", "setenv ", "setx ", "set -x ", "set -gx "),
+        r"(?:ENV|setenv|setx|set -g?x) {1,4}+(?P<name>\w{3,64}+) {1,4}+"
+        r"(?:\"(?P<quoted>[^\"\r\n]{1,512}+)|(?P<secret>[^\s=\"']{4,512}+))",
+        accepts=is_flag_value,
+        leads=(0, 0, 0, 0, 0),
+        trigger=r"(?:ENV|setenv|setx|set -g?x) +\w*(?:KEY|TOKEN|SECRET|PASS|AUTH)",
+        positive=(
+            "ENV SECRET_KEY_BASE {hex:32}",
+            "#8 [3/9] ENV DB_PASSWORD {alnum:9}",
+            'setx API_KEY "{alnum:32}"',
+            "set -gx API_TOKEN {alnum:32}",
+        ),
+        negative=("ENV PYTHON_KEY_VERSION 3.11.12345", "ENV API_TOKEN is missing", "ENV API_KEY=$KEY"),
     ),
     Rule(
         "sql-password",
-        ("IDENTIFIED", "identified"),
-        r"(?i:identified(?: with \w{1,40})? (?:by|as)(?: password)?) ?[\"'](?P<secret>[^\"'\r\n]{1,256}+)",
+        ("identified", "password"),
+        r"(?:(?:user|to|role)(?: if (?:not )?exists)?[ \t]{1,4}+[^\s]{1,128}+[ \t]{1,4}+identified"
+        r"(?: with \w{1,40}+)? (?:by|as)(?: password)?|(?:with|encrypted)[ \t]{1,4}+password|set password for [^\s=]{1,128}+ ?=)"
+        r" ?[\"'](?P<secret>[^\"'\r\n]{1,256}+)",
+        folded=True,
         accepts=not_filler,
-        leads=(0, 0),
-        positive=("CREATE USER bob IDENTIFIED BY '{alnum:8}'", 'alter user bob identified by "{alnum:9}"'),
-        negative=("IDENTIFIED BY '****'",),
+        trigger=r"(?:identified|(?:with|encrypted) +password|set password for)",
+        positive=(
+            "CREATE USER bob IDENTIFIED BY '{alnum:8}'",
+            'alter user bob identified by "{alnum:9}"',
+            "GRANT ALL ON x.* TO 'bob'@'%' IDENTIFIED WITH mysql_native_password BY '{alnum:9}'",
+            "CREATE ROLE bob WITH LOGIN ENCRYPTED PASSWORD '{alnum:9}'",
+            "alter user bob with password '{alnum:9}'",
+            "SET PASSWORD FOR 'bob'@'x' = '{alnum:9}'",
+        ),
+        negative=("CREATE USER bob IDENTIFIED BY '****'", 'the resource identified by "images" is gone', "WITH PASSWORD '$PW'"),
+    ),
+    Rule(
+        "github-mask",
+        ("::add-mask::",),
+        r"::add-mask::(?P<secret>[^\r\n\"']{1,4096}+)",
+        accepts=not_filler,
+        positive=('echo "::add-mask::{alnum:20}"',),
+        negative=('echo "::add-mask::$TOKEN"',),
+    ),
+    Rule(
+        "vault-unseal-key",
+        ("unseal key", "recovery key"),
+        r"(?:unseal|recovery) key(?: \d{1,2})?: {0,3}(?P<secret>[a-z0-9+/]{40,128}+={0,2})",
+        folded=True,
+        accepts=is_mixed,
+        positive=("Unseal Key 1: {base64:43}=", "Recovery Key 2: {base64:44}"),
     ),
     Rule(
         "netrc",
@@ -236,11 +298,25 @@ CONTEXTS: tuple[Rule, ...] = (
     ),
     Rule(
         "password",
-        ("assword is ", "assword is: ", "assword to "),
-        r"assword (?:is|to)(?: now| set to)?:? [\"'`]?(?P<secret>[^\s\"'`]{5,128}+)",
+        ("assword is", "assword to ", "assword for ", 'assword "', "assword '", "assword `", "ith password "),
+        r"(?:assword (?:(?:for [^\s]{1,64}+ )?(?:is|to)(?: now| set to)?:? [\"'`]?|[\"'`])|ith password )"
+        r"(?P<secret>(?![(\[{<])[^\s\"'`]{5,128}+)",
         accepts=is_told,
-        positive=("the password is {alnum:8}7k", "Password is: '{alnum:8}7k'"),
-        negative=("password is required", "password is too short, use 8 or more", "set password to expire"),
+        positive=(
+            "the password is {alnum:8}7k",
+            "Password is: '{alnum:8}7k'",
+            "password for bob is {alnum:8}7k",
+            'temporary password "{alnum:8}7k" was sent',
+            "logged in with password {alnum:8}7k",
+        ),
+        negative=(
+            "password is required",
+            "password is too short, use 8 or more",
+            "set password to expire",
+            "password for bob is wrong",
+            "log in with password (RFC-4252)",
+            'enter password "twice"',
+        ),
     ),
     Rule(
         "kubernetes-secret",
@@ -266,13 +342,17 @@ CONTEXTS: tuple[Rule, ...] = (
         "aws-secret-key",
         ("aws", "amazon", "secret"),
         r"(?:aws|amazon|secret)[\w.\-]{0,40}+(?:\\{0,3}[\"'`])?[ \t]{0,4}+(?::?={1,3}>?|:|,)[ \t]{0,4}+@?(?:\\{0,3}[\"'`])?"
-        r"(?P<secret>[a-z0-9+/]{40})(?![a-z0-9+/=])",
+        r"(?!(?:policy|role|user|group|instance-profile)/)(?P<secret>[a-z0-9+/]{40})(?![a-z0-9+/=])",
         folded=True,
         accepts=is_mixed,
         leads=(0, 0, 0),
         trigger=r"(?:aws|amazon|secret)[\w.\-]*[\\\"'`]*[ \t]*[=:,]+",
         positive=("aws_secret_access_key = {base64:40}", 'AWS_SECRET="{base64:40}"', '"SecretAccessKey": "{base64:40}"'),
-        negative=("aws_commit: abc", "aws_path=/usr/local/lib"),
+        negative=(
+            "aws_commit: abc",
+            "aws_path=/usr/local/lib",
+            '"arn:aws:iam::aws:policy/EC2InstanceProfileForImageBuilder1"',
+        ),
     ),
     Rule(
         "aws-secret-key",

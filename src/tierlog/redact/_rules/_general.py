@@ -14,13 +14,17 @@ from tierlog.redact._rules._grammar import ASSIGN_TRIGGER, BARE, OPERATOR, QUOTE
 __all__ = ["GENERAL"]
 
 _OWNERS = (
-    "admin amqp app auth client clou(?:dant)? cl db database email ftp git http keystore ldap login mail mongo my mysql pg "
+    "admin amqp app auth bind client clou(?:dant)? cl db database email ftp git http keystore ldap login mail mongo my mysql pg "
     "postgres proxy rabbit redis root server service sl smtp softlayer sql ssh sudo user vnc vpn"
 )
+_PASSES = ("1st", "2nd", "3rd", "4th", "first", "second", "third", "next", "last", "final")  # over something
 _PASSWORDS = (
-    r"passw(?:or)?[dt]|passphrase|passcode|pwd|psswd|contrase|kennwort|secret|htpasswd"
-    r"|(?:" + _OWNERS.replace(" ", "|") + r")[_.\- ]?(?:pass|pw)(?![a-z])|pass(?<![a-z0-9]pass)(?![a-z])"
-    r"|pw(?<![a-z0-9]pw)(?![a-z0-9])"
+    r"passw(?:or)?[dt]|passphrase|passcode|pwd|psswd|contrase|kennwort|secret(?<!:\d{12}:secret)(?<!:\*:secret)|htpasswd"
+    r"|(?:"
+    + _OWNERS.replace(" ", "|")
+    + r")[_.\- ]?(?:pass|pw)(?![a-z])|pass(?<![a-z0-9]pass)(?![a-z])"
+    + "".join(f"(?<!{one} pass)" for one in _PASSES)
+    + r"|pw(?<![a-z0-9]pw)(?![a-z0-9])|psk(?<![a-z]psk)(?![a-z])"
 )
 _OF_KEY = (
     "access account admin api app application aes auth client consumer customer deploy encryption function functions hmac "
@@ -33,29 +37,32 @@ _TOKENS = (
     + r")[_.\- ]?keys?|auth(?<![a-z]auth)(?![a-z])|credentials?|creds?(?<![a-z]creds)(?<![a-z]cred)(?![a-z])|session[_-]?id"
     r"|sessid|\bsid|sid(?<=[_.]sid)|dsn|jwt|[cx]srf|hmac"
 )
-_PASSWORD_LITERALS = ("passw", "passp", "passc", "pwd", "psswd", "contrase", "kennwort", "secret", "pass", "pw")
+_PASSWORD_LITERALS = ("passw", "passp", "passc", "pwd", "psswd", "contrase", "kennwort", "secret", "pass", "pw", "psk")
 _TOKEN_LITERALS = ("token", "key", "auth", "cred", "session", "sessid", "sid", "dsn", "jwt", "csrf", "xsrf", "hmac")
 # How far before its literal a name begins: "keystore_pass", "instrumentation_key".
 _PASSWORD_LEADS = tuple(9 if one in {"pass", "pw"} else 2 if one == "passw" else 0 for one in _PASSWORD_LITERALS)
 _TOKEN_LEADS = tuple(-16 if one == "key" else 0 for one in _TOKEN_LITERALS)
 _PASSWORD_HEADS = ("ht", "clou", "cloudant", *(one for one in _OWNERS.split() if one.isalpha()))
 _TOKEN_HEADS = tuple(_OF_KEY.split())
-_PASSWORD_TRIGGER = r"(?:pass|pwd|psswd|contrase|kennwort|secret|_pw|-pw|\bpw)" + ASSIGN_TRIGGER
+_PASSWORD_TRIGGER = r"(?:pass|pwd|psswd|contrase|kennwort|secret|_pw|-pw|\bpw|bindpw|psk)" + ASSIGN_TRIGGER
 _TOKEN_TRIGGER = r"(?:token|key|auth|cred|session|sessid|sid|dsn|jwt|[cx]srf|hmac)" + ASSIGN_TRIGGER
 # Behind a gap, what looks like a next assignment isn't the value of this one.
 _NO_NEXT = (
     "(?!" + "|".join(rf"(?<=\w=[ \t])[a-z_]\w{{{size}}}=[^=\s]|(?<=[ \t])[a-z_]\w{{{size}}}:\s" for size in range(1, 12)) + ")"
 )
+# The quote that ends what the name is in isn't one that begins a value: wait for "password:" here.
+_NO_END = r"(?![\"'`](?:[ \t][^\"'`\r\n]{0,200}+(?:[\r\n]|\Z)|[)\]},;.]{1,3}+(?:\s|\Z)))"
+_BLOCK = r"(?:[|>][+\-]?+\d?+[ \t]{0,4}+(?:\r?\n|\\n)[ \t]{1,40}+)?+"  # of YAML: the value stands on the next line
 
 
 def _quoted(names: str) -> str:
-    return rf"(?P<name>(?>{names}){TAIL}){UNQUOTE}{or_value(OPERATOR)}{QUOTED}"
+    return rf"(?P<name>(?>{names}){TAIL}){UNQUOTE}{or_value(OPERATOR)}{_NO_END}[(\[]?+{QUOTED}"
 
 
 def _bare(names: str) -> str:
     return (
         rf"(?P<name>(?>{names}){TAIL})(?:{UNQUOTE}{or_value(OPERATOR)}{_NO_NEXT}"
-        rf"(?:!!?+\w{{1,20}}+ )?+(?P<bare>(?![(){{}}\[\]]|[bfru][\"']){BARE}{{1,1024}}+[(\[]?+)|{XML})"
+        rf"(?:!!?+\w{{1,20}}+ )?+{_BLOCK}(?P<bare>(?![(){{}}\[\]]|[bfru][\"']){BARE}[(\[]?+)|{XML})"
     )
 
 
@@ -67,7 +74,14 @@ def _compared(names: str) -> str:
     return rf"[\"'`](?P<secret>[^\"'`\r\n]{{1,60}}+)[\"'`] ?[!=]==? ?(?P<name>\w{{0,20}}?(?:{names})\w{{0,30}})"
 
 
+def _changed(names: str) -> str:
+    before = r"(?:\"[^\"\r\n]{0,1024}+\"|null|\(known after apply\))"
+    name = rf"(?P<name>(?>{names}){TAIL}){UNQUOTE}"
+    return rf"{name}{OPERATOR}{before}[ \t]{{1,4}}+[\-=]>[ \t]{{1,4}}+\"(?P<secret>[^\"\r\n]{{1,1024}}+)\""
+
+
 _LONG = "{alnum:32}"
+_CHANGE = r"[\w.\-\"]*[ \t]*[:=][^\r\n]*[\-=]> +\""
 
 GENERAL: tuple[Rule, ...] = (
     Rule(
@@ -99,6 +113,10 @@ GENERAL: tuple[Rule, ...] = (
             'char password[25] = "{alnum:12}";',
             'var password string = "{alnum:12}"',
             'password="{alnum:12}',
+            "<QueryDict: {'password': ['{alnum:12}'], 'user': ['bob']}>",
+            "{&quot;password&quot;:&quot;{alnum:6} {alnum:6}&quot;,&quot;id&quot;:1}",
+            "GET /?x=%7B%22password%22%3A+%22{alnum:12}%22%2C+%22id%22%3A1%7D HTTP/1.1",
+            r"{\u0022password\u0022:\u0022{alnum:12}\u0022,\u0022id\u0022:1}",
         ),
         negative=(
             'password=""',
@@ -112,6 +130,8 @@ GENERAL: tuple[Rule, ...] = (
             'serviceToken:\n  fn::secret: "ops_eyJzaWdu..[Redacted]"',
             'secret: "sk_abcdefghijklmnopqrstuvwxyz123"',
             'password="foo"',
+            'waits for "password:" and what comes then',
+            "getpass('Password: ')",
         ),
     ),
     Rule(
@@ -141,6 +161,14 @@ GENERAL: tuple[Rule, ...] = (
             "password={alnum:6},{digits:3}-{alnum:4}",
             "db_pass = {alnum:10}",
             "\x1b[32mpassword\x1b[0m=\x1b[33m{alnum:10}\x1b[0m",
+            "user=bob&password={alnum:6}%26{alnum:6}%20{alnum:6}&x=1",
+            "<name>db.password</name>\n  <value>{alnum:10}</value>",
+            "<key>password</key><string>{alnum:10}</string>",
+            "password: |\n  {alnum:10}\nuser: bob",
+            "password: >-\n  {alnum:10}\n",
+            "ParameterKey=DBPassword,ParameterValue={alnum:10}",
+            "bind_pw = {alnum:10}",
+            "wpa_psk={alnum:10}",
         ),
         negative=(
             "PWD=/home/bob/work",
@@ -169,7 +197,24 @@ GENERAL: tuple[Rule, ...] = (
             "secret = Ab6xxxxxx",
             "<AppSecretsId>0a1b2c3d-0a1b-4c2d-8e3f-0a1b2c3d4e5f</AppSecretsId>",
             "password: process.env.PASSWORD",
+            "1st pass: check if the value is one of them",
+            "the final pass: linking",
+            "arn:aws:secretsmanager:us-west-2:123456789012:secret:MyDatabase-a1b2c3",
+            "arn:aws:secretsmanager:*:*:secret:MyDatabase-*",
+            "pw = pw + c",
         ),
+    ),
+    Rule(
+        "password",
+        _PASSWORD_LITERALS,
+        _changed(_PASSWORDS),
+        folded=True,
+        accepts=not_filler,
+        leads=_PASSWORD_LEADS,
+        heads=_PASSWORD_HEADS,
+        trigger=r"(?:pass|pwd|secret)" + _CHANGE,
+        positive=('  ~ password = "{alnum:8}" -> "{alnum:9}"', 'db_password: null => "{alnum:9}"'),
+        negative=('password = "" -> ""',),
     ),
     Rule(
         "password",
@@ -219,6 +264,9 @@ GENERAL: tuple[Rule, ...] = (
             'nonMatchingToken := "e5a7b3c5d1f9a2b4"',
             'sync_token = "e5a7b3c5d1f9a2b4"',
             'api_token = "PROD_API_TOKEN_2"',
+            '"Sid": "AllowReadOnlySecretManagerActions"',
+            '"Sid":"EC2NetworkingModify"',
+            '"Sid":"AllowListActionsForAgentCoreGateway"',
             '"next_page_token": "a1b2c3d4e5f6a7b8c9"',
             '"token_type": "bearer12345"',
             'cache key: "linux-py3-1a2b3c4d5e6f"',
@@ -267,5 +315,16 @@ GENERAL: tuple[Rule, ...] = (
         heads=_TOKEN_HEADS,
         trigger=r"(?:token|key|auth|cred)[\w.\-]*\\?[\"'`],[ \t]*\\?[\"'`]",
         positive=(f'System.setProperty("API_TOKEN", "{_LONG}")', f'("x-api-key", "{_LONG}")'),
+    ),
+    Rule(
+        "secret-assignment",
+        _TOKEN_LITERALS,
+        _changed(_TOKENS),
+        folded=True,
+        accepts=is_random_text,
+        leads=_TOKEN_LEADS,
+        heads=_TOKEN_HEADS,
+        trigger=r"(?:token|key|auth|cred)" + _CHANGE,
+        positive=(f'  ~ api_token = "{_LONG}" -> "{_LONG}"',),
     ),
 )

@@ -13,31 +13,40 @@ TAIL = r"[\w.\-]{0,30}+"
 """What goes on behind the telling part of a name."""
 
 _COLOUR = r"(?:(?:\x1b|\\{1,2}(?:u001b|x1b|033))\[[0-9;]{0,8}+m)?+"
-UNQUOTE = _COLOUR + r"(?:\\{0,3}+[\"'`]\]?+)?+(?:\[\d{0,4}+\])?+(?: string| str)?+"
+_CODED_QUOTE = r"(?:&(?:quot|apos|#3[49]|#x2[27]);|%2[27]|\\{1,2}u002[27])"
+"""A quote as HTML, a URL, or JSON without them writes it."""
+
+UNQUOTE = _COLOUR + rf"(?:\\{{0,3}}+[\"'`]\]?+|{_CODED_QUOTE})?+(?:\[\d{{0,4}}+\])?+(?: string| str)?+"
 """What ends a name: a quote, perhaps escaped; the bracket of an index or a size; a type."""
 
 OPERATOR = r"[ \t]{0,8}+(?>:{0,3}+={1,3}+>?+|[?!.+|]={1,2}+|\|\|[:=]?+|:|%3d|%3a)" + _COLOUR + r"[ \t]{0,8}+" + _COLOUR
 """What stands between a name and a value."""
 
-_BESIDE = r"(?:,\s{0,40}+|\s{1,40}+)[\"']?+value[\"']?+[ \t]{0,3}+[:=][ \t]{0,3}+"
+_BESIDE = r"(?:,\s{0,40}+|\s{1,40}+)[\"']?+(?:parameter)?+value[\"']?+[ \t]{0,3}+[:=][ \t]{0,3}+"
 
 _NO_PAIR = "|".join(rf"\w{{{size}}}(?:[:=]|%3d)" for size in range(1, 16))
-BARE = (
-    r"(?:[^\s\"'`,;&<>(){}\[\]\\%|\x1b]|,(?![\s\"'\\]|" + _NO_PAIR + r")|%(?!26|3b|22|20|0a|0d)|\|(?![|\s])"
+_BARE = (
+    r"(?:[^\s\"'`,;&<>(){}\[\]\\%|\x1b]|,(?![\s\"'\\]|" + _NO_PAIR + r")|%(?!ENDS)|\|(?![|\s])"
     r"|\\(?![\snrtu\"'`\\])|[({\[](?=[\w({\[$])|[)}\]>](?=[\w$\-]))"
 )
-"""One character of a value without quotes."""
+_ENDS_WHERE_ALL_IS_CODED = _BARE.replace("ENDS", "26|3b|22|20|0a|0d")
+_ENDS_ELSEWHERE = _BARE.replace("ENDS", "0a|0d")
+BARE = rf"(?:(?<=%3[ad]){_ENDS_WHERE_ALL_IS_CODED}{{1,1024}}+|(?<!%3[ad]){_ENDS_ELSEWHERE}{{1,1024}}+)"
+"""
+A value without quotes. A sign that is written as in a URL ends it only if the one before it is, too: it is
+a part of the value of a form.
+"""
 
 QUOTED = (
     r"[@$bfru]{0,2}+(?>\"(?P<secret>(?:[^\"\\\r\n]|\\[^\r\n]){1,1024}+)|'(?P<quoted>(?:[^'\\\r\n]|\\[^\r\n]){1,1024}+)"
     r"|(?:`|\\{1,3}[\"'])(?P<bare>(?:[^\"`\\\r\n]|\\(?![\"'\\])|\\\\(?![\"'\\])|\\\\\\[\"'](?=[^\s,:}\]\"'\\]))"
-    r"{1,1024}+))"
+    rf"{{1,1024}}+)|(?:%20|\+)?+{_CODED_QUOTE}(?P<coded>[^\r\n\"<>]{{1,1024}}?){_CODED_QUOTE})"
 )
 """A value in quotes, perhaps escaped, the closing one missing or not."""
 
-XML = r">\s{0,40}+(?P<secret>[^<>\s\"'={][^<>\r\n]{0,1023}+)\s{0,40}+</"
+XML = r"(?:(?:</\w{1,20}+)?+>\s{0,40}+<(?:value|string)>|>)\s{0,40}+(?P<secret>[^<>\s\"'={][^<>\r\n]{0,1023}+)\s{0,40}+</"
 
-ASSIGN_TRIGGER = r"[\w.\-\"'`\\ \t\[\]\x1b;]*(?:[=:>,|?!.+]|%3|\s+[\"']?value)"
+ASSIGN_TRIGGER = r"[\w.\-\"'`\\ \t\[\]\x1b;&#%]*(?:[=:>,|?!.+<]|%3|\s+[\"']?(?:parameter)?value)"
 """What the first look asks for behind the telling part of a name."""
 
 

@@ -92,7 +92,12 @@ _HOSTS: tuple[Rule, ...] = (
     ),
     token("gitlab-session", "_gitlab_session=", r"_gitlab_session=[0-9a-z]{32}", "_gitlab_session={hex:32}"),
     token("bitbucket-token", "ATBB", r"ATBB[A-Za-z0-9]{32}", "ATBB{alnum:32}"),
-    token("atlassian-token", "ATATT3 ATCTT3 ATSTT3", r"AT[ACS]TT3[A-Za-z0-9_=-]{100,300}", "ATATT3{alnum:186}"),
+    token(
+        "atlassian-token",
+        "ATATT3 ATCTT3 ATSTT3",
+        r"AT[ACS]TT3(?:[\w=-]{186}(?![\w=-])|[\w-]{100,300}(?:=[A-F0-9]{8}(?![A-Za-z0-9]))?)",
+        "ATATT3{alnum:186}",
+    ),
     token(
         "sourcegraph-token",
         "sgp_ slk_ sgd_",
@@ -108,6 +113,7 @@ _HOSTS: tuple[Rule, ...] = (
     token("docker-token", "dckr_pat_ dckr_oat_", r"dckr_[po]at_[\w-]{20,64}", "dckr_pat_{alnum:27}"),
     token("clojars-token", "CLOJARS_", r"CLOJARS_[a-z0-9]{60}", "CLOJARS_{lower:60}"),
     token("packagist-token", "packagist_", r"packagist_[a-z]{3}_[a-f0-9]{60,72}", "packagist_ack_{hex:68}"),
+    token("deno-token", "ddp_ ddo_", r"dd[op]_[A-Za-z0-9]{36}", "ddp_{alnum:36}"),
     token("postman-token", "PMAK-", r"PMAK-[a-fA-F0-9]{24}-[a-fA-F0-9]{34}", "PMAK-{hex:24}-{hex:34}"),
 )
 
@@ -123,7 +129,9 @@ _BUILDS: tuple[Rule, ...] = (
     ),
     token("octopus-key", "API-", r"API-[A-Z0-9]{25,30}", "API-{base32:26}", trigger=r"API-[A-Z0-9]{25}", accepts=_is_octopus),
     token("sonar-token", "squ_ sqp_ sqa_ sqb_", r"sq[upab]_[a-zA-Z0-9=_-]{40}", "squ_{hex:40}"),
-    token("snyk-token", "snyk_", r"snyk_[a-z]{3}\.[a-f0-9]{8}\.[\w-]{20,200}(?:\.[\w-]{20,100})?", "snyk_uat.{hex:8}.{alnum:90}"),
+    token(
+        "snyk-token", "snyk_", r"snyk_[a-z]{3}\.[A-Za-z0-9]{8}\.[\w-]{20,200}(?:\.[\w-]{20,100})?", "snyk_uat.{hex:8}.{alnum:90}"
+    ),
     token(
         "jfrog-key",
         "AKCp cmVmdGtu",
@@ -274,6 +282,9 @@ _MODELS: tuple[Rule, ...] = (
     ),
     token("e2b-key", "e2b_", r"e2b_[a-f0-9]{40}", "e2b_{hex:40}"),
     token("jina-key", "jina_", r"jina_[A-Za-z0-9_-]{56,64}", "jina_{alnum:60}"),
+    token("wandb-key", "wandb_v1_", r"wandb_v1_[\w-]{40,100}", "wandb_v1_{alnum:27}_{alnum:49}"),
+    token("kaggle-token", "KGAT_", r"KGAT_[a-f0-9]{32}", "KGAT_{hex:32}"),
+    token("inngest-key", "signkey-", r"signkey-[a-z]{2,12}-[a-f0-9]{32,128}", "signkey-prod-{hex:64}"),
     token("runpod-key", "rpa_", r"rpa_[A-Z0-9]{38,46}", "rpa_{upper:44}"),
     token("elevenlabs-key", "sk_", r"sk_[a-f0-9]{48}", "sk_{hex:48}", trigger=r"sk_[a-f0-9]{48}"),
     token("cursor-key", "crsr_ key_", r"(?:crsr|key)_[a-f0-9]{64}", "crsr_{hex:64}", trigger="(?:crsr|key)_[a-f0-9]{64}"),
