@@ -6,18 +6,22 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 import shutil
 import subprocess
 import sys
 import tracemalloc
+import types
 
 import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from isal import isal_zlib
 
 from children import run
 from test_blocks import Dripping
+from tierlog import packing
 from tierlog.blocks import BLOCK_BYTES, blocks
 from tierlog.errors import MissingExtraError, TierlogError
 from tierlog.packing import UnpackingError, frame_sizes, open_plain, pack_file, unpack_frame
@@ -44,6 +48,20 @@ def plain(data, packing):
     """
     with open_plain(io.BytesIO(data), packing) as file:
         return file.read()
+
+
+def until_it_fails(data):
+    """
+    Return what can be read of gzip's data, and the error behind it.
+    """
+    found = b""
+    with open_plain(io.BytesIO(data), "gz") as file:
+        try:
+            while block := file.read1(5_000):
+                found += block
+        except UnpackingError as e:
+            return found, str(e)
+    return found, None
 
 
 def by_tool(data, packing):
@@ -183,6 +201,52 @@ class TestGzip:
         Files that were joined are read to the end.
         """
         assert plain(gzip.compress(SMALL) + packed(SEGMENT, "gz"), "gz") == SMALL + SEGMENT
+
+
+class TestTheQuickerLibrary:
+    @pytest.fixture(autouse=True, name="made")
+    def _made(self, monkeypatch):
+        """
+        Return the unpackers that it has made.
+        """
+        made = []
+        module = types.SimpleNamespace(
+            decompressobj=lambda window: made.append(isal_zlib.decompressobj(window)) or made[-1], error=isal_zlib.error
+        )
+        monkeypatch.setattr(packing, "_isal", lambda: module)
+        return made
+
+    def test_it_is_used_where_it_can_be(self, made):
+        """
+        It unpacks files, each member, and nothing that can't be read a second time.
+        """
+        data = packed(SEGMENT, "gz") + packed(SMALL, "gz")
+
+        assert plain(data, "gz") == SEGMENT + SMALL
+        assert len(made) == 2
+        with open_plain(Dripping(data), "gz") as file:
+            assert file.read() == SEGMENT + SMALL
+        assert len(made) == 2
+
+    def test_damage_is_what_it_is_without(self, monkeypatch, made):
+        """
+        Of a file that is cut off, changed, or has garbage in it, the same bytes are read before
+        the same error.
+        """
+        rng = random.Random(3)
+        content = SEGMENT[:180_000]
+        data = packed(content, "gz") + packed(content, "gz")
+        files = [data[: rng.randrange(len(data))] for _ in range(60)] + [data + rng.randbytes(9)]
+        for _ in range(60):
+            at = rng.randrange(10, len(data))  # some flags before are no concern of the quicker one
+            files.append(data[:at] + rng.randbytes(rng.randrange(3)) + data[at + rng.randrange(30) :])
+        found = [until_it_fails(one) for one in files]
+        assert len(made) >= len(files)
+
+        monkeypatch.setattr(packing, "_isal", lambda: None)
+
+        assert found == [until_it_fails(one) for one in files]
+        assert any(body and problem for body, problem in found)
 
 
 def test_frames_of_others_are_read():

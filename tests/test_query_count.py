@@ -10,6 +10,7 @@ import pytest
 
 from conftest import ULID
 from queried import DAY, HOUR, LEVELS, NOW, catalogued, everything, files, ship, some, write
+from tierlog.blocks import BLOCK_BYTES
 from tierlog.errors import QueryError
 from tierlog.query import _count, open_store
 from tierlog.testing import MemoryStore
@@ -102,6 +103,27 @@ def test_the_catalog_answers_alone(root):
         path.write_bytes(b"?" * path.stat().st_size)
 
     assert open_store(root).count(("tier", "lvl", "hour")) == expected
+
+
+@pytest.mark.parametrize("is_catalogued", [False, True], ids=["scan", "catalog"])
+def test_an_hour_is_cut_between_two_blocks(root, is_catalogued):
+    """
+    What is before the time that is asked for isn't counted, also where a block of a segment ends
+    just there.
+    """
+    write(
+        root,
+        [(HOUR_START + n * 60_000, "system", "info", {}, f"record {n}", {"more": "x" * 60_000}) for n in range(9)],
+        max_bytes=9_000_000,
+    )
+    if is_catalogued:
+        catalogued(root)
+    since = HOUR_START + 4 * 60_000 + 30_000
+    assert next(iter(files(root))).stat().st_size > 2 * BLOCK_BYTES
+
+    for at in (since, since + 60_000, since + 120_000, since + HOUR):
+        asked = {"since": at, "until": at + HOUR}
+        assert open_store(root).count("hour", **asked) == counts(everything(root), "hour", ok=lambda e: e["ts"] >= at)  # noqa: B023
 
 
 def test_lines_in_the_usual_form_are_not_parsed(root, monkeypatch):

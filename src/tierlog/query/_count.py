@@ -8,6 +8,7 @@ usual form are counted by the bytes of their heads, a block at a time, and aren'
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -18,7 +19,7 @@ from tierlog.errors import QueryError
 from tierlog.kinds import TIERS
 from tierlog.query._filters import Filters
 from tierlog.query._forms import Forms, Tally
-from tierlog.query._lines import event_of, ordered, spanned
+from tierlog.query._lines import event_of, mark, ordered, spanned, ts_of
 from tierlog.query._match import Matcher
 from tierlog.query._problem import Problem
 from tierlog.query._scan import Scan
@@ -29,9 +30,6 @@ from tierlog.query._sources import Source, Sources
 __all__ = ["FIELDS", "Counts", "counted", "fields_of"]
 
 _HOUR_MS = 3_600_000
-_BEGINNING = b'{"ts":'
-_STAMP, _END = slice(6, 14), slice(-2, None)
-_STAMP_BYTES, _OF_AN_HOUR = 8, 36  # eight of thirteen digits count a hundred seconds
 _TIER = b'"tier":"'
 _HEAD_BYTES = 64
 _REMEMBERED = 1_024
@@ -126,7 +124,8 @@ class _Counting:
         self._is_known = _KNOWN.issuperset(by) and not (filters.kinds or filters.ids or filters.text or filters.where)
         scratch = Forms()
         self._tallies = {tier: Tally(tier, _by_bytes, scratch) for tier in TIERS}
-        self._told_lines: dict[str, dict[tuple[int, str], int]] = {}
+        self._cut = {ms // _HOUR_MS * _HOUR_MS for ms in (filters.since, filters.until) if ms % _HOUR_MS}
+        self._lines: dict[str, Counter[tuple[int, str]]] = {tier: Counter() for tier in TIERS}
         self.scan = Scan(sources, filters, self._matcher, counts.problems)
 
     def add(self, group: list[Source]) -> None:
@@ -137,33 +136,17 @@ class _Counting:
             self._one_by_one(group)
             return
         for source in group:
-            if self._is_known and self._is_told(source):
-                self._told(source)
+            if self._is_known and source.held is not None and source.held.is_whole and not self._are_cut(source.held.levels):
+                self._lines[source.listed.place.tier].update(source.held.levels)
             else:
                 self._read(source)
 
-    def _is_told(self, source: Source) -> bool:
-        """
-        Tell whether the catalog has the numbers: none of its hours is cut in two.
-        """
-        if source.held is None or not source.held.is_whole:
-            return False
-        since, until = self._filters.since, self._filters.until
-        is_cut = (since > source.first_ts and since % _HOUR_MS) or (until <= source.last_ts and until % _HOUR_MS)
-        return not is_cut
-
-    def _told(self, source: Source) -> None:
-        assert source.held is not None  # noqa: S101 -- as was seen before
-        told = self._told_lines.setdefault(source.listed.place.tier, {})
-        for key, lines in source.held.levels.items():
-            told[key] = told.get(key, 0) + lines
-
     def finish(self) -> None:
         """
-        Reckon with what the catalog told.
+        Reckon with what is known by hour and level.
         """
-        for tier, told in self._told_lines.items():
-            for (hour, lvl), lines in told.items():
+        for tier, known in self._lines.items():
+            for (hour, lvl), lines in known.items():
                 if self._filters.since // _HOUR_MS * _HOUR_MS <= hour < self._filters.until:
                     self._note(tier, lvl, hour, lines)
 
@@ -179,8 +162,11 @@ class _Counting:
         quick: Counter[tuple[int, str]] = Counter()
         tally = self._tallies[tier]
         for block in self.scan.blocks(source):
-            counts = tally.count(block) if self._is_known else None
-            if counts is None or self._is_cut(counts):
+            start, end = self._matcher.window(block)
+            if not end:
+                continue
+            counts = tally.count(block[start:end]) if self._is_known else None
+            if counts is None or self._are_cut(counts):
                 found.update(self._keys(block))
             else:
                 quick.update(counts)
@@ -188,17 +174,15 @@ class _Counting:
             moved, self.scan.moved = self.scan.moved, []
             self._one_by_one([source, *moved])
             return
-        for (hour, lvl), count in quick.items():
-            self._note(tier, lvl, hour, count)
+        self._lines[tier].update(quick)
         for key, count in found.items():
             self._counts[key] = self._counts.get(key, 0) + count
 
-    def _is_cut(self, counts: Counter[tuple[int, str]]) -> bool:
+    def _are_cut(self, counts: Mapping[tuple[int, str], int]) -> bool:
         """
-        Tell whether some of the hours aren't asked for as a whole.
+        Tell whether some of the hours are asked for in part.
         """
-        since, until = self._filters.since, self._filters.until
-        return any(not since <= hour <= until - _HOUR_MS for hour, _ in counts)
+        return bool(self._cut) and any(hour in self._cut for hour, _ in counts)
 
     def _keys(self, block: bytes) -> Iterator[_Key]:
         lines, skipped = ordered(self._matcher.lines(block, []))
@@ -223,33 +207,25 @@ class _Counting:
         self._counts.problems += search.problems
 
 
-def _by_bytes(block: bytes, place_tier: str) -> Counter[tuple[int, str]] | None:
+def _by_bytes(lines: list[bytes], place_tier: str) -> dict[tuple[int, str], int] | None:
     """
-    Return how many lines of a block there are by hour and level; None if they aren't all
-    in the usual form.
+    Return how many of the sorted canonical *lines* there are by hour and level; None if they
+    aren't all in the usual form.
     """
-    start = block.find(_TIER)
-    if start < 0:
-        return None
-    lines = block.split(b"\n")
-    lines.pop()
-    if {line[_END] for line in lines} != {b"}}"} or not (min(lines).startswith(_BEGINNING) and max(lines).startswith(_BEGINNING)):
-        return None
-    stamps = [line[_STAMP] for line in lines]
-    heads = [line[start : start + _HEAD_BYTES] for line in lines]  # where they are if times have thirteen digits
+    counts: dict[tuple[int, str], int] = {}
+    start = lines[0].find(_TIER)
+    at = 0
     try:
-        hours = {stamp: _hour(stamp) for stamp in set(stamps)}
-        levels = {head: _level(head, place_tier) for head in set(heads)}
+        while at < len(lines):
+            hour = ts_of(lines[at]) // _HOUR_MS * _HOUR_MS
+            end = bisect_left(lines, mark(hour + _HOUR_MS), at)
+            for head, count in Counter([line[start : start + _HEAD_BYTES] for line in lines[at:end]]).items():
+                key = hour, _level(head, place_tier)
+                counts[key] = counts.get(key, 0) + count
+            at = end
     except ValueError:
         return None
-    return Counter(zip(map(hours.__getitem__, stamps), map(levels.__getitem__, heads), strict=True))
-
-
-@lru_cache(_REMEMBERED)
-def _hour(stamp: bytes) -> int:
-    if len(stamp) != _STAMP_BYTES or not stamp.isdigit():
-        raise ValueError(stamp)
-    return int(stamp) // _OF_AN_HOUR * _HOUR_MS
+    return counts
 
 
 @lru_cache(_REMEMBERED)

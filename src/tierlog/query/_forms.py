@@ -11,11 +11,12 @@ the answers are the same.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from tierlog.query._horizon import beginnings
+from tierlog.query._lines import sort_canonical
 
 
 try:
@@ -28,17 +29,17 @@ else:
 
 __all__ = ["Forms", "Tally"]
 
-Counts = Counter[tuple[int, str]]
+Counts = Mapping[tuple[int, str], int]
 
 _HOUR_MS = 3_600_000
 _OF_AN_HOUR = 36  # eight of thirteen digits count a hundred seconds
 _ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 _BEGINNING = b'\n{"ts":0000000000000,"instanceId":"'
 _TS, _TS_HUNDREDS, _TS_END = 7, 15, 20  # where it is, behind the newline
+_END = b"}}"
 _FORM = re.compile(rb'^\{"ts":0{13},"instanceId":"[^"\\\n]*","tier":"([a-z]+)","kind":"[a-z0-9_.-]+","lvl":"', re.MULTILINE)
 _LEVELS = {lvl: b'%b","projectId":' % lvl.encode() for lvl in ("info", "debug", "warn", "error")}  # the frequent ones first
 _PROBE = 16_384  # bytes in which forms are looked for
-_SMALLEST = 32_768  # bytes that are worth being cut in two
 _MOST_FORMS = 8
 _MOST_BEGINNINGS = 8  # fewer are looser, and what is looser is in the memory for longer
 
@@ -99,13 +100,13 @@ class Tally:
     Args:
         tier: The tier.
 
-        look: Counts the lines of a small part by looking at each; None if they aren't
+        look: Counts whole canonical lines, sorted, by looking at each; None if they aren't
             all in the usual form.
 
         scratch: Makes digits zeros.
     """
 
-    def __init__(self, tier: str, look: Callable[[bytes, str], Counts | None], scratch: Forms) -> None:
+    def __init__(self, tier: str, look: Callable[[list[bytes], str], Counts | None], scratch: Forms) -> None:
         self._tier = tier
         self._look = look
         self._forms: list[bytes] = []
@@ -116,62 +117,62 @@ class Tally:
         Return how many whole lines of a block there are by hour and level; None if they
         aren't all in the usual form.
         """
-        if _library is None:
-            return self._look(block, self._tier)
+        end = block.rfind(b"\n")
+        if _library is None or end < 0:
+            lines = block.split(b"\n")
+            lines.pop()
+            return self._look(lines, self._tier) if _are_whole(lines) and sort_canonical(lines) else None
         zeroed = self._scratch.zeroed(block)
-        counts: Counts = Counter()
-        parts = [(-1, block.rfind(b"\n"))]
-        while parts:
-            start, end = parts.pop()
-            stamps = _stamps(block, zeroed, start, end)
-            hours = stamps[1] // _OF_AN_HOUR - stamps[0] // _OF_AN_HOUR
-            found: Mapping[tuple[int, str], int] | None = None
-            if stamps[0] and not hours:
-                found = self._of_one_hour(block, zeroed, start, end, stamps)
-            if found is None:
-                middle = block.rfind(b"\n", max(start, 0), (start + end) // 2)
-                if stamps[0] and end - start > _SMALLEST * (hours + 1) and middle > start:
-                    parts += [(start, middle), (middle, end)]
-                    continue
-                found = self._look(block[start + 1 : end + 1], self._tier)
-                if found is None:
-                    return None
-            counts.update(found)
-        return counts
+        number = _count(block, b"\n", -1, end)
+        found = self._of_one_hour(block, zeroed, end, number)
+        if found is not None:
+            return found
+        if _count(zeroed, _BEGINNING, -1, end) != number or not self._scratch.is_whole(block, number):
+            return None
+        lines = block[:end].split(b"\n")
+        lines.sort()
+        return self._look(lines, self._tier)
 
-    def _of_one_hour(
-        self, block: bytes, zeroed: bytearray, start: int, end: int, stamps: tuple[int, int]
-    ) -> dict[tuple[int, str], int] | None:
+    def _of_one_hour(self, block: bytes, zeroed: bytearray, end: int, lines: int) -> Counts | None:
         """
-        Count lines, from the newline before the first to that behind the last.
+        Count lines, the last of which ends at *end*; None if they aren't all of one hour.
         """
-        hour = stamps[0] // _OF_AN_HOUR
-        lines = _count(block, b"\n", start, end)
-        if _library.count(block, b"}}\n", start + 1, end + 1) != lines:
+        stamps = [block[at + _TS : at + _TS_HUNDREDS] for at in (-1, block.rfind(b"\n", 0, end))]
+        if not all(map(bytes.isdigit, stamps)):
             return None
-        if not _is_reached((_count(block, b'\n{"ts":%b' % one, start, end) for one in _of_hour(hour, *stamps)), lines):
+        first, last = sorted(map(int, stamps))
+        hour = first // _OF_AN_HOUR
+        if last // _OF_AN_HOUR != hour:
             return None
-        levels = self._levels(zeroed, start, end, lines)
+        near = [beginning for start, stop, beginning in _of_hour(hour) if start <= last and stop >= first]
+        if not _is_reached((_count(block, beginning, -1, end) for beginning in near), lines):
+            return None
+        levels = self._levels(zeroed, end, lines)
         return None if levels is None else {(hour * _HOUR_MS, lvl): count for lvl, count in levels.items()}
 
-    def _levels(self, zeroed: bytearray, start: int, end: int, lines: int) -> dict[str, int] | None:
+    def _levels(self, zeroed: bytearray, end: int, lines: int) -> dict[str, int] | None:
+        """
+        Count lines by level: by how they begin, and how the ones before them end.
+        """
+        if not zeroed.startswith(_END, end - len(_END)):
+            return None
         counts = dict.fromkeys(_LEVELS, 0)
         left = lines
-        for form in self._known(zeroed, start, end):
+        for form in self._known(zeroed, end):
             for lvl, rest in _LEVELS.items():
-                count = _count(zeroed, form + rest, start, end)
+                count: int = _library.count(zeroed, _END + form + rest, 0, end) + zeroed.startswith(form[1:] + rest)
                 counts[lvl] += count
                 left -= count
                 if not left:
                     return {lvl: count for lvl, count in counts.items() if count}
         return None
 
-    def _known(self, zeroed: bytearray, start: int, end: int) -> Iterator[bytes]:
+    def _known(self, zeroed: bytearray, end: int) -> Iterator[bytes]:
         """
         Yield how lines begin: as others did, and then as the first ones here do.
         """
         yield from tuple(self._forms)
-        for match in _FORM.finditer(bytes(zeroed[start + 1 : min(end, start + _PROBE)])):
+        for match in _FORM.finditer(bytes(zeroed[: min(end, _PROBE)])):
             form = b"\n" + match[0]
             if match[1].decode() == self._tier and form not in self._forms and len(self._forms) < _MOST_FORMS:
                 self._forms.append(form)
@@ -187,31 +188,23 @@ def _count(block: bytes | bytearray, beginning: bytes, start: int, end: int) -> 
     return found + (start < 0 and block.startswith(beginning[1:]))
 
 
-def _stamps(block: bytes, zeroed: bytearray, start: int, end: int) -> tuple[int, int]:
+@lru_cache
+def _of_hour(hour: int) -> list[tuple[int, int, bytes]]:
     """
-    Return the lower and the higher time of the first and the last line, in units of a
-    hundred seconds; zeros if they are in another form.
-    """
-    last = block.rfind(b"\n", max(start, 0), end)
-    if end < 0 or not all(zeroed.startswith(_BEGINNING[1:], at + 1) for at in (start, last)):
-        return 0, 0
-    one, other = (int(block[at + _TS : at + _TS_HUNDREDS]) for at in (start, last))
-    return min(one, other), max(one, other)
-
-
-def _of_hour(hour: int, first: int, last: int) -> Iterator[bytes]:
-    """
-    Yield what times of an hour begin with, those about *first* to *last* before others;
-    all are in units of a hundred seconds.
+    Return what lines of an hour begin with, each with the first and the last time, in units
+    of a hundred seconds.
     """
     at, end = hour * _OF_AN_HOUR, (hour + 1) * _OF_AN_HOUR
     found = []
     while at < end:
         tens = at % 10 == 0 and at + 10 <= end
-        found.append((at, at + (9 if tens else 0), b"%d" % (at // 10 if tens else at)))
+        found.append((at, at + (9 if tens else 0), b'\n{"ts":%d' % (at // 10 if tens else at)))
         at += 10 if tens else 1
-    found.sort(key=lambda one: one[1] < first or one[0] > last)
-    return (beginning for *_, beginning in found)
+    return found
+
+
+def _are_whole(lines: list[bytes]) -> bool:
+    return {line[-2:] for line in lines} == {_END}
 
 
 def _is_reached(counts: Iterator[int], wanted: int) -> bool:

@@ -16,7 +16,7 @@ import orjson
 from tierlog.envelope import KEYS
 
 
-__all__ = ["Odd", "event_of", "mark", "ordered", "raw", "spanned", "ts_of"]
+__all__ = ["Odd", "event_of", "mark", "ordered", "raw", "sort_canonical", "spanned", "ts_of"]
 
 _KEYS = frozenset(KEYS)
 _PREFIX = b'{"ts":'
@@ -67,13 +67,23 @@ def ordered(lines: list[bytes]) -> tuple[list[bytes], int]:
     """
     if lines and not lines[-1]:
         lines.pop()  # behind the last newline
+    return (lines, 0) if sort_canonical(lines) else _one_by_one(lines)
+
+
+def sort_canonical(lines: list[bytes]) -> bool:
+    """
+    Sort *lines* by time, and tell whether all of them have their ``ts`` in the canonical form;
+    if not, their order means nothing.
+    """
     times = b"".join([line[_TS_END] for line in lines])
     count = len(lines)
-    if len(times) == count * _WIDTH and times[_WIDTH - 1 :: _WIDTH] == b"," * count and times.count(b",") == count:
-        lines.sort()
-        if not lines or (lines[0].startswith(_PREFIX) and lines[-1].startswith(_PREFIX) and times.replace(b",", b"").isdigit()):
-            return lines, 0  # all between two that begin so do
-    return _one_by_one(lines)
+    if len(times) != count * _WIDTH or times[_WIDTH - 1 :: _WIDTH] != b"," * count or times.count(b",") != count:
+        return False
+    lines.sort()
+    if not lines:
+        return True
+    # All between two that begin so do.
+    return lines[0].startswith(_PREFIX) and lines[-1].startswith(_PREFIX) and times.replace(b",", b"").isdigit()
 
 
 def _one_by_one(lines: list[bytes]) -> tuple[list[bytes], int]:

@@ -15,7 +15,7 @@ from tierlog.kinds import LEVELS
 from tierlog.ndjson import dump_text
 from tierlog.query._filters import Filters
 from tierlog.query._horizon import beginnings
-from tierlog.query._memmem import find_all, lacks_all
+from tierlog.query._memmem import find_all, lacks_all, outermost
 
 
 __all__ = ["Matcher"]
@@ -24,6 +24,7 @@ _HEAD = ("tier", "kind", "lvl", "projectId", "buildId", "userId", "reqId")
 _RANKS = {"reqId": 0, "buildId": 1, "userId": 3, "projectId": 4, "kind": 6, "lvl": 7}  # rarest first
 _TEXT_RANK, _WHERE_RANK = 2, 5
 _PROBE, _FEW = 16_384, 4  # bytes, and places in them; to look at few takes less than to see whether there's a need
+_MOST_BEGINNINGS = 8
 _RARE_LEVELS = frozenset(["error", "warn"])
 
 
@@ -55,6 +56,7 @@ class Matcher:
         elif text is not None and text.needle is not None and text.is_caseless:
             self._find = _Caseless(text.needle)
         self._times = beginnings(filters.since, filters.until) if filters.has_times else []
+        self._near = tuple(beginnings(filters.since, filters.until, _MOST_BEGINNINGS)) if filters.has_times else ()
         self._others = [alternatives[0] for alternatives in choices[1:] if len(alternatives) == 1]
         self.is_selective = self._find is not None
         self.is_exact = not (self._kinds or self._levels or self._ids or text or filters.where)
@@ -69,7 +71,7 @@ class Matcher:
             times: How a line must begin, if any of the block is to be returned.
         """
         if self._find is None:
-            if self.is_outside(block) or lacks_all(block, times):
+            if lacks_all(block, times):
                 return []
             lines = block.split(b"\n")
             lines.pop()
@@ -94,11 +96,21 @@ class Matcher:
                 found.append(line)
         return found
 
-    def is_outside(self, block: bytes) -> bool:
+    def window(self, block: bytes) -> tuple[int, int]:
         """
-        Tell whether *block* is known to have no line of the times that are asked for.
+        Return from where to where *block* may have lines of the times that are asked for,
+        whatever their order: from the first to the last that begins like one. Nothing is
+        between if there are none.
         """
-        return lacks_all(block, self._times)
+        if not self._times or self.is_selective:
+            return 0, len(block)
+        first, last = outermost(block, self._times)
+        if first < 0:
+            return 0, 0
+        start, end = block.rfind(b"\n", 0, first) + 1, block.find(b"\n", last) + 1 or len(block)
+        if block.startswith(self._near, start) or not lacks_all(block[start:end], list(self._near)):
+            return start, end
+        return 0, 0
 
     def accepts(self, event: dict[str, Any]) -> bool:
         """

@@ -9,10 +9,11 @@ frequent, the way to it costs more than that.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any
 
 
-__all__ = ["find_all", "lacks_all"]
+__all__ = ["find_all", "lacks_all", "outermost"]
 
 _NEAR = 8_192  # bytes; what is found again so soon is frequent
 
@@ -40,6 +41,14 @@ def lacks_all(block: bytes, needles: list[bytes]) -> bool:
     return bool(needles) and all(_first(block, needle) < 0 for needle in needles)
 
 
+def outermost(block: bytes, needles: list[bytes]) -> tuple[int, int]:
+    """
+    Return where the first and the last of *needles* are in *block*; -1 if none is.
+    """
+    places = [place for needle in needles if (place := _first(block, needle)) >= 0]
+    return min(places, default=-1), max(map(_last, repeat(block), needles)) if places else -1
+
+
 def _memmem() -> _First:
     try:
         import ctypes  # noqa: PLC0415 -- it may be missing
@@ -64,10 +73,12 @@ def _memmem() -> _First:
 
 
 _first: _First
+_last: _First
 _next: _Next
 try:
     import stringzilla
 except ImportError:
-    _first, _next = _memmem(), bytes.find
+    _first, _last, _next = _memmem(), bytes.rfind, bytes.find
 else:
     _first = _next = stringzilla.find
+    _last = stringzilla.rfind

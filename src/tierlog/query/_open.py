@@ -62,11 +62,12 @@ def opened(listed: Listed) -> Content:
     if listed.store is not None:
         return _Object(listed.store, listed.name, packing)
     assert listed.root is not None  # noqa: S101 -- it is in either
-    fd = os.open(listed.root / listed.name, OPEN_READ)
-    if listed.inode and os.fstat(fd).st_ino != listed.inode:  # a build's log went on in a new file
+    fd = os.open(f"{listed.root}/{listed.name}", OPEN_READ)  # a Path takes longer than to open it
+    status = os.fstat(fd)
+    if listed.inode and status.st_ino != listed.inode:  # a build's log went on in a new file
         os.close(fd)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), listed.name)
-    return _File(fd, listed) if packing is None else _Packed(fd, packing)
+    return _File(fd, status, listed) if packing is None else _Packed(fd, packing)
 
 
 class _File:
@@ -74,8 +75,7 @@ class _File:
     A plain file, as long as it was when it was opened.
     """
 
-    def __init__(self, fd: int, listed: Listed) -> None:
-        status = os.fstat(fd)
+    def __init__(self, fd: int, status: os.stat_result, listed: Listed) -> None:
         self._fd = fd
         self._is_open = listed.is_open
         self._size = status.st_size

@@ -24,6 +24,7 @@ from tierlog.stores import Store
 __all__ = ["Piece", "Scan"]
 
 _CACHED_BYTES = 16_777_216
+_LET_GO_BYTES = 1_048_576  # at once: else the GNU allocator gives back the pages of each block, and asks for the next one's
 _LINE_BYTES = 64  # of a line, beside its own
 _MOST_OPEN = 64
 _MOST_MOVES = 8
@@ -101,6 +102,7 @@ class Scan:
         self._horizon = horizon
         self._is_plain = matcher.is_exact and horizon is None
         self._cached = 0
+        bytearray(_LET_GO_BYTES)
         self._moves: dict[str, int] = {}
         self._looked_around: set[object] = set()
         self._spool = Spool()
@@ -153,7 +155,8 @@ class Scan:
             return []
         if not block.endswith(b"\n"):
             block += b"\n"  # the last line of a file may have none
-        lines, skipped = self._found(block, piece.source)
+        start, end = self._matcher.window(block)
+        lines, skipped = self._found(block[start:end], piece.source)
         if piece.source.held is not None:
             self.skipped += skipped  # else it was counted at first sight
         return lines
@@ -222,21 +225,23 @@ class Scan:
         for block in content.blocks():
             if self.is_stopped:
                 return
-            size = block.rfind(b"\n") + 1
-            is_kept = not is_near or self._cached + 2 * size <= _CACHED_BYTES
-            span = None
-            if self._is_plain and not is_kept and not self._matcher.is_outside(block):
-                span = self._forms.span(block)
-            if span is not None:  # it is read again, and lines are made of it then
-                if span[0] < self._filters.until and span[1] >= self._filters.since:
-                    yield Piece(source, *span, offset, size)
-                offset += size
-                continue
-            lines, skipped = self._found(block, source)
-            self.skipped += skipped
-            if lines:
-                yield self._piece(source, size, offset, lines, is_near=is_near)
-            offset += size
+            start, end = self._matcher.window(block)
+            if end:
+                yield from self._pieces(source, block[start:end], offset + start, is_near=is_near)
+            offset += block.rfind(b"\n") + 1
+
+    def _pieces(self, source: Source, block: bytes, offset: int, *, is_near: bool) -> Iterator[Piece]:
+        size = block.rfind(b"\n") + 1
+        is_kept = not is_near or self._cached + 2 * size <= _CACHED_BYTES
+        span = self._forms.span(block) if self._is_plain and not is_kept else None
+        if span is not None:  # it is read again, and lines are made of it then
+            if span[0] < self._filters.until and span[1] >= self._filters.since:
+                yield Piece(source, *span, offset, size)
+            return
+        lines, skipped = self._found(block, source)
+        self.skipped += skipped
+        if lines:
+            yield self._piece(source, size, offset, lines, is_near=is_near)
 
     def _piece(self, source: Source, size: int, offset: int, lines: list[bytes], *, is_near: bool) -> Piece:
         """
