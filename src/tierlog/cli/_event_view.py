@@ -124,7 +124,7 @@ class BuildView(EventView):
 
     def _lines(self, event: Event, time: str) -> Iterator[str]:
         data = dict(event["data"])
-        style = _LEVELS[event["lvl"]] if event["lvl"] in {"warn", "error"} else ""
+        style = _LEVELS[event["lvl"]] if event["lvl"] in ("warn", "error") else ""
         stamp, margin = self._styled(time, _DIM), " " * len(time)
         for line in without_colours(event["msg"].replace("\r\n", "\n")).split("\n"):
             yield f"{stamp} {self._styled(inert(line), style)}".rstrip(" ")

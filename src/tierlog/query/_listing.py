@@ -144,6 +144,9 @@ def local_segments(root: Path, asked: Wanted, problems: list[Problem]) -> Iterat
 
         problems: Where it is noted which folders can't be read.
     """
+    if not root.is_dir():
+        problems.append(Problem(str(root), "isn't there any more"))
+        return
     unfinished = _unfinished(root, problems)
     for tier in asked.tiers:
         folder = local_path(Place(tier, "", "x")).partition("/")[0]

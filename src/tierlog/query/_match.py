@@ -43,9 +43,10 @@ class Matcher:
 
     def __init__(self, filters: Filters) -> None:
         self._filters = filters
-        self._tiers = frozenset(filters.tiers)
-        self._kinds = None if filters.kinds is None else frozenset(filters.kinds)
-        self._levels = None if filters.levels is None or len(filters.levels) == len(LEVELS) else frozenset(filters.levels)
+        # No sets: what stands in a foreign line may be anything, and can't be looked up there.
+        self._tiers = filters.tiers
+        self._kinds = filters.kinds
+        self._levels = None if filters.levels is None or len(filters.levels) == len(LEVELS) else filters.levels
         self._ids = tuple(filters.ids.items())
         ranked = sorted(self._needles(), key=lambda one: (one[0], -min(map(len, one[1]))))
         choices = [alternatives for _, alternatives in ranked]
@@ -138,7 +139,7 @@ class Matcher:
         """
         filters = self._filters
         yield from self._runs()
-        if self._levels is not None and len(self._levels) > 1 and self._levels <= _RARE_LEVELS:
+        if self._levels is not None and len(self._levels) > 1 and _RARE_LEVELS.issuperset(self._levels):
             yield _RANKS["lvl"], [b'"lvl":"%b",' % lvl.encode() for lvl in sorted(self._levels)]
         if self._kinds is not None and len(self._kinds) > 1:
             yield _RANKS["kind"], [b'"kind":"%b",' % kind.encode() for kind in sorted(self._kinds)]
