@@ -207,6 +207,19 @@ class TestDiskError:
         assert set(stats["dropped"]) == {"eio"}
         assert (len(checked.events), checked.findings) == (stats["written"], [])
 
+    def test_a_write_that_fails_where_threads_meet(self, tmp_path):
+        """
+        The same for the write that doesn't let other threads run.
+        """
+        program = FAILING.format(writer="append", durability="process").replace("try:\n", f"try:\n{MEET}", 1)
+        finished = run(program, tmp_path / "logs", before=strace(tmp_path, "write:error=EIO:when=40..139"))
+
+        stats = json.loads(finished.out.splitlines()[-1])
+        checked = check(tmp_path / "logs", may_miss=True)
+        assert finished.out.startswith("raised 0\n")
+        assert stats["accepted"] == stats["written"] + stats["dropped"]["eio"] == 200
+        assert (len(checked.events), checked.findings) == (stats["written"], [])
+
     def test_a_mapping_that_can_not_grow(self, tmp_path):
         """
         The same for the mmap writer, whose only calls are those that reserve space.
@@ -231,7 +244,8 @@ class TestDiskError:
         assert (stats["dropped"], stats["written"], stats["sync_failures"]) == ({}, 200, 1)
         assert "may not survive power loss" in finished.err
 
-    def test_a_short_write_is_completed(self, tmp_path):
+    @pytest.mark.parametrize("meet", ["pass", "tierlog.handler.all_handlers[-1].pipeline.sink.meet()"], ids=["alone", "met"])
+    def test_a_short_write_is_completed(self, tmp_path, meet):
         """
         A write that takes a part of a line only is completed, or the part is taken back: no line is torn.
         """
@@ -240,6 +254,7 @@ class TestDiskError:
             tierlog.configure(root=sys.argv[1], process_events=False)
             log = tierlog.get_logger("app")
             for number in range(50):
+                MEET
                 log.info("%d %s", number, "x" * 300)
                 if number == 20:
                     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
@@ -247,7 +262,7 @@ class TestDiskError:
                     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, hard))
             """
 
-        run(program, tmp_path / "logs")
+        run(program.replace("MEET", meet), tmp_path / "logs")
 
         checked = check(tmp_path / "logs")
         assert (len(checked.events), checked.findings) == (50, [])
@@ -303,6 +318,10 @@ FAILING = """
         except OSError:
             pass
     """
+
+MEET = """\
+            tierlog.handler.all_handlers[-1].pipeline.sink.meet()
+"""
 
 
 def calls_before_the_first_priority(program, root, call):

@@ -785,6 +785,69 @@ def test_threads_share_one_sink(make, tmp_path):
     assert (len(checked.events), checked.findings) == (1_200, [])
 
 
+def test_threads_that_meet_in_the_lock_are_seen(tmp_path):
+    """
+    The sink is told that a thread wanted the lock while another one had it.
+    """
+    met = threading.Event()
+
+    class Sink(SegmentSink):
+        def meet(self):
+            met.set()
+            super().meet()
+
+    handler = TierHandler(sink=Sink(tmp_path / "logs"), instance_name="test")
+
+    def work(name):
+        while not met.is_set():
+            write(handler, name, at=datetime.now(UTC))
+
+    threads = [threading.Thread(target=work, args=(name,), daemon=True) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+
+    assert met.wait(10)
+    for thread in threads:
+        thread.join()
+    handler.close()
+
+
+def test_after_a_meeting_a_write_lets_no_other_thread_run(tmp_path):
+    """
+    Threads that log together don't wake each other for each line; a thread that logs alone lets others run.
+    """
+    program = """
+        import sys, threading, time, tierlog
+        tierlog.configure(root=sys.argv[1], process_events=False)
+        sink = tierlog.handler.all_handlers[-1].pipeline.sink
+        sys.setswitchinterval(1_000)
+        turns = 0
+
+        def others():
+            global turns
+            while True:
+                turns += 1
+                time.sleep(0)
+
+        tierlog.log_event("system", None, "info", "line")  # makes the file
+        threading.Thread(target=others, daemon=True).start()
+        turns = 0
+        while not turns:
+            tierlog.log_event("system", None, "info", "line")
+        turns_meanwhile = 0
+        for meeting in range(100):
+            sink.meet()
+            before = turns
+            for number in range(200):
+                tierlog.log_event("system", None, "info", "line")
+            turns_meanwhile += turns - before
+        print(turns_meanwhile)
+        """
+
+    assert run(program, tmp_path / "logs").out == "0\n"
+    assert check(tmp_path / "logs").findings == []
+
+
 def test_two_handlers_on_one_root_do_not_meet(tmp_path):
     """
     Two handlers of one process have streams and segments of their own.

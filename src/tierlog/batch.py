@@ -17,7 +17,7 @@ import orjson
 from tierlog.context import Context
 from tierlog.envelope import Head, Route
 from tierlog.ndjson import dump_data, dump_text
-from tierlog.pipeline import Pipeline, wait_for
+from tierlog.pipeline import Pipeline
 from tierlog.typing import Commit
 
 
@@ -115,8 +115,6 @@ def _written(pipeline: Pipeline, template: bytes, messages: list[bytes], route: 
     Write the lines of *messages*, and return how many of them were lost; None if this
     thread is in the middle of a write, and was interrupted.
     """
-    if pipeline.is_writing:
-        wait_for(pipeline)
     with pipeline._lock:
         if pipeline.is_writing:
             return None

@@ -33,13 +33,12 @@ from tierlog.tracing import modules, with_trace
 from tierlog.typing import Clock, Commit, RedactsValues, Sink
 
 
-__all__ = ["Pipeline", "new_instance_id", "wait_for"]
+__all__ = ["Pipeline", "new_instance_id"]
 
 _LONG_BYTES = 65_536  # what is longer may have to be cut
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _EMPTY = b"{}"
 _MOST_GENERATIONS = 3  # of records that were made in the middle of writing one
-_PAUSES = (200e-6, 300e-6, 500e-6, 1e-3, 1e-3, 2e-3)  # seconds
 _dumps = orjson.dumps
 
 _ONLY_DATA = ["data"]
@@ -100,6 +99,7 @@ class Pipeline:
         self.redactor = redactor
         # A sink that has a lock lends it, so that one is taken for a line, not two.
         self._sink_write: Callable[[bytes, Route], Commit | None] = getattr(sink, "write_locked", sink.write)
+        self._sink_meet: Callable[[], object] = getattr(sink, "meet", _go_on)
         self._text = redactor.text
         self._data = redactor.data
         self._name = name
@@ -121,6 +121,7 @@ class Pipeline:
         self._lock: Any = getattr(self.sink, "lock", None) or threading.RLock()
         self._guard = _fork.ForkSafeLock()  # of the counters that aren't counted under the lock
         self._is_writing = False
+        self._came = 0  # the time of the record that came last, an object that no other record has
         self._salvaging = threading.local()
         self._deferred: list[tuple[int, tuple[Any, ...]]] = []
         self._generation = 0  # of the record that is written now: 0, or one more than of the one it interrupted
@@ -216,8 +217,7 @@ class Pipeline:
             name = named_src or context.src or src
             source = self._sources.get(name) or self._heads.source(name)
             commit = None
-            if self._is_writing:
-                wait_for(self)
+            self._came = ms
             # "with", since an exception out of a signal handler can't come between
             # taking a lock and its block.
             with self._lock:
@@ -242,6 +242,8 @@ class Pipeline:
                 self._afterwards(commit)
         except Exception as e:  # noqa: BLE001 -- a log call never raises
             self._salvage(ms, lvl, msg, extra if data is None else data, e)
+        if self._came is not ms:  # while this one was written, another thread came to the lock
+            self._sink_meet()
 
     def record(self, record: logging.LogRecord) -> None:
         """
@@ -432,19 +434,7 @@ class Pipeline:
         self._is_announced = False
 
 
-def wait_for(pipeline: Pipeline) -> None:
+def _go_on() -> None:
     """
-    Let another thread's write end.
-
-    The write lets other threads run. If they waited in the lock, each line would
-    wake one of them, which would then wait for the interpreter: four threads would
-    cost three times what one does. So they look again a little later, and wait in
-    the lock only when it isn't free for long.
+    Do nothing, for a sink that has nothing to do where threads meet.
     """
-    is_own = getattr(pipeline.fork_lock(), "_is_owned", None)
-    if is_own is not None and is_own():  # this thread's own write, interrupted
-        return
-    for pause in _PAUSES:
-        time.sleep(pause)
-        if not pipeline.is_writing:
-            return

@@ -27,6 +27,7 @@ from tierlog._platform import (
     sync_data,
 )
 from tierlog.envelope import LINE_MAX_BYTES
+from tierlog.segments._held import held_put
 
 
 __all__ = ["AppendFile", "MappedFile", "SegmentFile", "open_file"]
@@ -52,6 +53,13 @@ class SegmentFile(Protocol):
         """
         What appends a line and returns how many bytes of it were taken, which is
         all the hot path calls; if fewer than all, :meth:`complete` is next.
+        """
+
+    @property
+    def put_held(self) -> Callable[[bytes], int] | None:
+        """
+        What does the same without letting other threads run; None if :attr:`put`
+        doesn't let them either, or it can't be done here.
         """
 
     def complete(self, line: bytes, written: int, /) -> None:
@@ -145,7 +153,7 @@ class AppendFile:
     One ``write`` to a file opened with ``O_APPEND`` for each line.
     """
 
-    __slots__ = ("_fd", "_has_blanks", "_is_shared", "_path", "is_torn", "put")
+    __slots__ = ("_fd", "_has_blanks", "_is_shared", "_path", "is_torn", "put", "put_held")
 
     def __init__(self, path: Path, fd: int, *, is_shared: bool) -> None:
         self._path = path
@@ -154,6 +162,7 @@ class AppendFile:
         self._has_blanks = False
         self.is_torn = False
         self.put: Callable[[bytes], int] = partial(os.write, fd)
+        self.put_held = held_put(fd)
 
     def complete(self, line: bytes, written: int) -> None:
         """
@@ -251,6 +260,8 @@ class MappedFile:
     """
 
     __slots__ = ("_base", "_end", "_fd", "_filled", "_map", "_size", "_window", "is_torn")
+
+    put_held = None
 
     def __init__(self, fd: int, size: int) -> None:
         self._fd = fd

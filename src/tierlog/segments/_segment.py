@@ -45,11 +45,13 @@ class Segment:
         buffer: Lines not yet in its file.
 
         put: As :class:`tierlog.segments._files.SegmentFile` says.
+
+        put_held: Likewise.
     """
 
     __slots__ = (
         *("_file", "_journal", "_root", "_promised", "_sync_lock", "_synced"),
-        *("buffer", "due", "key", "limit", "place", "put", "route", "size", "used", "writes"),
+        *("buffer", "due", "key", "limit", "place", "put", "put_held", "route", "size", "used", "writes"),
     )
 
     def __init__(self, root: Path, journal: Journal, route: Route, place: Place, due: float, limit: float) -> None:
@@ -60,6 +62,7 @@ class Segment:
         self._promised = 0
         self._synced = 0
         self.put: Callable[[bytes], int] = _closed
+        self.put_held: Callable[[bytes], int] | None = None
         self.key = route.key
         self.route = route
         self.place = place
@@ -110,7 +113,7 @@ class Segment:
         if self._file is None:
             return False
         self._journal.note(self.place)  # a neighbour may have finished it in between
-        self.put = self._file.put
+        self.put, self.put_held = self._file.put, self._file.put_held
         self.size = self._file.size()
         return True
 
@@ -171,7 +174,7 @@ class Segment:
         Close the file, to be opened again for the next line.
         """
         with self._sync_lock:
-            file, self._file, self.put = self._file, None, _closed
+            file, self._file, self.put, self.put_held = self._file, None, _closed, None
             if file is None:
                 return
             try:

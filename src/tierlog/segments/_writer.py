@@ -18,6 +18,7 @@ from tierlog.envelope import ID_FORMATS, Route
 from tierlog.layout import local_path
 from tierlog.options import choice, count, seconds, size
 from tierlog.report import emergency, report
+from tierlog.segments._held import CAN_HOLD
 from tierlog.segments._opener import Opener, check_writable
 from tierlog.segments._policy import Policy
 from tierlog.segments._recover import recover_segments
@@ -29,6 +30,8 @@ from tierlog.typing import Commit
 __all__ = ["SegmentSink"]
 
 _BATCH_BYTES = 65_536
+_HELD_LINES = 1_024  # some five milliseconds, for which the interpreter lets a thread run anyway
+_PAUSE = 200e-6  # seconds
 _FULL = frozenset([errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)])
 
 
@@ -107,6 +110,7 @@ class SegmentSink:
         self._monotonic = monotonic
         self._is_closed = False
         self._begin_anew()
+        self._keep: Callable[[Segment, bytes, Route], Commit | None] | None
         self._keep = {"process": None, "batch": self._keep_later, "disk": self._keep_synced}[durability]
         check_writable(self.root)
         self.recovered = recover_segments(self.root)
@@ -147,6 +151,22 @@ class SegmentSink:
         except OSError as e:
             self._replacement(segment, event_line, e).write(event_line)
         return None
+
+    def meet(self) -> None:
+        """
+        Keep out of the way, after a line, of a thread that wants the lock for its own.
+
+        Two things make threads that log together cost several times what one does:
+        a write that lets the others run, and a lock that is handed to one who can't
+        run yet. So the next lines are written without letting others run, and this
+        thread pauses, while those that wait have their turn.
+        """
+        if self.durability == "disk" or not CAN_HOLD:
+            return  # who waits for the disk shares that
+        if self.durability == "process" and self.writer == "append":
+            self._held_lines = _HELD_LINES
+            self._keep = self._keep_held
+        time.sleep(_PAUSE)
 
     def room_locked(self, route: Route) -> float:
         """
@@ -257,6 +277,7 @@ class SegmentSink:
         is_mapped = self.writer == "mmap" and not self._is_closed
         self._opener = Opener(self.root, self._policy, is_mapped=is_mapped, is_synced=self.durability == "disk")
         self._is_busy = False
+        self._held_lines = 0
         self._held: list[tuple[bytes, Route]] = []
         self._last: Segment | None = None
         self._open: dict[str, Segment] = {}  # least recently used first
@@ -293,6 +314,19 @@ class SegmentSink:
         if segment is not None:
             self._open[key] = self._last = segment
         return segment
+
+    def _keep_held(self, segment: Segment, line: bytes, _route: Route) -> None:
+        self._held_lines -= 1
+        if self._held_lines <= 0:
+            self._keep = None  # alone again, perhaps; if not, that is seen at once
+        put = segment.put_held or segment.put
+        try:
+            written = put(line)
+            if written != len(line):
+                segment.complete(line, written)
+            segment.size += len(line)
+        except OSError as e:
+            self._replacement(segment, line, e).write(line)
 
     def _keep_later(self, segment: Segment, line: bytes, route: Route) -> None:
         segment.buffer.append(line)
