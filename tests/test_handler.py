@@ -16,6 +16,7 @@ import pytest
 import tierlog
 from conftest import ULID
 from tierlog import filter as filters
+from tierlog.context import EMPTY
 from tierlog.handler import TierHandler
 from tierlog.report import Reporter
 from tierlog.sinks import MemorySink
@@ -484,6 +485,60 @@ class TestSinkFailure:
         assert '"msg":"first"' in capfd.readouterr().err
         assert json.loads(sink.lines[0])["seq"] == 1
 
+    @pytest.mark.parametrize(
+        "text", ["", "token npm_" + "a8Kd3Lm9Qx2Zr7Tw5Bv1a8Kd3Lm9Qx2Zr7Tw"], ids=["unreadable", "with-a-secret"]
+    )
+    def test_what_a_sink_says_of_its_failure(self, capfd, text):
+        """
+        The error of somebody else's sink may say anything, or nothing at all: the log call
+        doesn't raise, the loss is counted, and no secret of it is shown.
+        """
+
+        class Failure(Exception):
+            def __repr__(self):
+                return text or 1 / 0
+
+        sink = self.Broken()
+        sink.write = lambda *_: (_ for _ in ()).throw(Failure)
+        handler = TierHandler(sink=sink)
+
+        handler.handle(logging.LogRecord("app", 20, __file__, 1, "first", (), None))
+
+        stats = handler.stats()
+        assert stats["dropped"] == {"Failure": 1}
+        assert stats["last_error"] == ("token [REDACTED:npm-token]" if text else "Failure")
+        assert "npm_" not in capfd.readouterr().err
+
+    def test_figures_that_a_sink_cannot_give(self):
+        """
+        A sink whose figures fail is asked in vain, and closed all the same.
+        """
+        sink, closed = self.Broken(), []
+        sink.stats = lambda: 1 / 0
+        sink.close = lambda: closed.append(True)
+        handler = TierHandler(sink=sink, process_events=True)
+
+        handler.close()
+
+        assert closed == [True]
+        assert "division by zero" in handler.stats()["last_error"]
+
+
+class TestRedactorOfOthers:
+    @pytest.mark.parametrize("given", [["a", "list"], "a text", None])
+    def test_data_is_an_object_whatever_it_gives(self, sink, given):
+        """
+        What isn't a dict becomes one: an envelope's data is an object.
+        """
+
+        class Redactor(tierlog.redact.Redactor):
+            def data(self, value):
+                return given
+
+        tierlog.TierHandler(sink=sink, redact=Redactor()).pipeline.event(0, EMPTY, "info", "x", "y", data={"a": 1})
+
+        assert type(sink.events[-1]["data"]) is dict
+
 
 class TestFilters:
     def test_a_filter_may_drop(self, log, sink, handler):
@@ -561,6 +616,9 @@ class TestConfiguration:
             pytest.param({"sink": object()}, "sink", "isn't a sink", id="no-sink"),
             pytest.param({"instance_id": "../x"}, "instance_id", "file name", id="instance-id"),
             pytest.param({"redact": "maybe"}, "redact", "'on', 'off'", id="redact"),
+            pytest.param({"root": "x"}, "root", "is an option of the sink; put it into 'sink'", id="sinks-option"),
+            pytest.param({"bucket": "x"}, "bucket", "is an option of the sink; put it into 'sink'", id="bucket"),
+            pytest.param({"default_teir": "x"}, "default_teir", "did you mean 'default_tier'?", id="typo"),
         ],
     )
     def test_errors_name_the_setting_and_the_way_out(self, tmp_path, options, setting, says):

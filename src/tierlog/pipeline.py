@@ -38,6 +38,7 @@ __all__ = ["Pipeline", "new_instance_id"]
 _LONG_BYTES = 65_536  # what is longer may have to be cut
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _EMPTY = b"{}"
+_OBJECT = ord("{")
 _MOST_GENERATIONS = 3  # of records that were made in the middle of writing one
 _dumps = orjson.dumps
 
@@ -212,7 +213,8 @@ class Pipeline:
                 body = _EMPTY if data is None else _dumps(self._data(data)) if type(data) is dict else None
             except TypeError:  # lone surrogates, numbers beyond 64 bits
                 body = None
-            if body is None or head[4] is not None or len(message) + len(body) > _LONG_BYTES:
+            # A redactor that gave up gives a text.
+            if body is None or body[0] != _OBJECT or head[4] is not None or len(message) + len(body) > _LONG_BYTES:
                 message, body = self._careful(text, data, head[4])
             name = named_src or context.src or src
             source = self._sources.get(name) or self._heads.source(name)
@@ -303,8 +305,8 @@ class Pipeline:
             commit()
         except Exception as e:  # noqa: BLE001 -- a log call never raises
             self._sync_failures += 1
-            self._last_error = repr(e)
-            report("sync", f"a written line may not survive power loss: {e!r}")
+            self._last_error = self._told(e)
+            report("sync", f"a written line may not survive power loss: {self._last_error}")
 
     def _lost(self, line: bytes, route: Route, error: BaseException) -> None:
         """
@@ -315,8 +317,8 @@ class Pipeline:
             return  # interrupted before it was numbered, or after it was written
         reason = errno.errorcode.get(error.errno or 0, "oserror").lower() if isinstance(error, OSError) else type(error).__name__
         self._dropped[reason] = self._dropped.get(reason, 0) + 1
-        self._last_error = repr(error)
-        report(f"lost {reason}", f"a record could not be written ({error!r}); it follows on this stream, and is counted")
+        self._last_error = self._told(error)
+        report(f"lost {reason}", f"a record could not be written ({self._last_error}); it follows on this stream, and is counted")
         emergency(line)
 
     def _salvage(self, ms: int, lvl: str, msg: Any, data: Any, error: Exception) -> None:
@@ -324,12 +326,12 @@ class Pipeline:
         Write a line for a record that could not be made into one: with its data
         at first, without if that is what fails.
         """
-        self._last_error = repr(error)
+        self._last_error = told = self._told(error)
         attempt = getattr(self._salvaging, "attempt", 0)
         if attempt > 1:
-            report("unwritable", f"a record was lost: {error!r}")
+            report("unwritable", f"a record was lost: {told}")
             return
-        report("salvage", f"a record could only be kept in part: {error!r}")
+        report("salvage", f"a record could only be kept in part: {told}")
         notes: dict[str, Any] = {"_tierlog": {"error": type(error).__name__}}
         if attempt == 0 and data is not None:
             notes["data"] = data
@@ -339,6 +341,15 @@ class Pipeline:
             self.event(ms, current(), lvl, "tierlog", text, data=notes)
         finally:
             self._salvaging.attempt = attempt
+
+    def _told(self, error: BaseException) -> str:
+        """
+        Return what *error* says, without its secrets: it may be anybody's.
+        """
+        try:
+            return self._text(repr(error))
+        except Exception:  # noqa: BLE001 -- nor does this raise
+            return type(error).__name__
 
     def _careful(self, text: str, data: Any, notes: Mapping[str, Any] | None) -> tuple[bytes, bytes]:
         """
@@ -394,8 +405,7 @@ class Pipeline:
         ``dropped``.
         """
         with self._guard:
-            ask = getattr(self.sink, "stats", None)
-            sink: dict[str, Any] = dict(ask()) if ask is not None else {}
+            sink = self._sink_stats()
             dropped = dict(self._dropped)
             for reason, count in sink.pop("dropped", {}).items():
                 dropped[reason] = dropped.get(reason, 0) + count
@@ -411,6 +421,14 @@ class Pipeline:
                 "last_error": self._last_error,
                 **sink,
             }
+
+    def _sink_stats(self) -> dict[str, Any]:
+        ask = getattr(self.sink, "stats", None)
+        try:
+            return dict(ask()) if ask is not None else {}
+        except Exception as e:  # noqa: BLE001 -- somebody else's sink keeps nobody from asking or closing
+            self._last_error = self._told(e)
+            return {}
 
     @property
     def is_writing(self) -> bool:
