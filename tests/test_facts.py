@@ -6,11 +6,17 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+from collections import Counter, defaultdict
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import strategies  # noqa: F401 -- loads the profile without deadlines
 from conftest import OTHER_ULID, ULID
-from tierlog.facts import BLOCK_BYTES, facts_of
+from tierlog import blocks
+from tierlog.facts import BLOCK_BYTES, IDS, facts_of
 from tierlog.testing import event_line
 
 
@@ -136,3 +142,77 @@ def test_a_line_of_others_is_no_envelope(field):
     found = facts_of(io.BytesIO(line.replace(value, field)))
 
     assert (found.lines, found.size > 0) == (0, True)
+
+
+_LINES = st.builds(
+    lambda seq, ms, msg, instance, lvl, ids: (
+        line(seq, ms, msg, **ids)
+        .replace(b"test-00000000", instance.encode(), 1)
+        .replace(b'"lvl":"info"', b'"lvl":"%s"' % lvl.encode(), 1)
+    ),
+    st.integers(0, 10**9),
+    st.sampled_from([0, 1, 2, HOUR, 30 * HOUR]),
+    st.sampled_from(["hello", "two  words", 'a,"reqId":b', "x" * 500]),
+    st.sampled_from(["web-1", "web-2"]),
+    st.sampled_from(["info", "error"]),
+    st.dictionaries(st.sampled_from(["project_id", "build_id", "user_id", "req_id"]), st.sampled_from("abc")),
+)
+_TORN = st.tuples(_LINES, st.integers(0, 300)).map(lambda both: both[0][: both[1]].rstrip(b"\n") + b"\n")
+_SHIFTED = st.tuples(st.sampled_from([b" ", b"   ", b" " * 40, b"\t", b"abcdef", b" bcdef"]), _LINES).map(b"".join)
+_BEGUN_OTHERWISE = st.tuples(st.sampled_from([b" abcde", b"abcdef"]), _LINES.map(lambda one: one[6:])).map(b"".join)
+_FOREIGN = st.sampled_from([b"\n", b"\n\n", b"   \n", b"\x00\xff\n", b'{"ts":1}\n', b"no envelope\n"])
+
+
+@given(
+    st.lists(_LINES | _LINES | _TORN | _SHIFTED | _BEGUN_OTHERWISE | _FOREIGN, max_size=40),
+    st.booleans(),
+    st.sampled_from([300, 2_000, BLOCK_BYTES]),
+)
+def test_they_are_those_of_reading_each_line(lines, is_sorted, block_bytes):
+    """
+    Whatever stands between the envelopes, and in whichever order: what is found by whole blocks is what is found line by line.
+    """
+    content = b"".join(sorted(lines) if is_sorted else lines)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK_BYTES", block_bytes)
+        found = facts_of(io.BytesIO(content))
+        cut = list(blocks.blocks(io.BytesIO(content)))
+
+    expected = _line_by_line(cut)
+    assert (found.lines, found.step_back, found.levels) == expected[:3]
+    assert {name: dict(masks) for name, masks in found.ids.items()} == expected[3]
+    assert [(block.size, block.first_ts, block.last_ts) for block in found.blocks] == expected[4]
+
+
+def _line_by_line(cut):
+    highest = step_back = 0
+    levels, spans = Counter(), []
+    ids = {name: defaultdict(int) for name in IDS}
+    for block in cut:
+        times = []
+        for one in block.split(b"\n"):
+            event = _envelope(one)
+            if event is None:
+                continue
+            ts = event["ts"]
+            highest, step_back = max(highest, ts), max(step_back, highest - ts)
+            times.append(ts)
+            levels[ts // HOUR * HOUR, event["lvl"]] += 1
+            for name in IDS:
+                if event[name] is not None:
+                    ids[name][event[name]] |= 1 << len(spans)
+        if times:
+            spans.append((len(block), min(times), max(times)))
+    return levels.total(), step_back, dict(levels), {name: dict(masks) for name, masks in ids.items()}, spans
+
+
+def _envelope(one):
+    """
+    Return the head of a line, which may be torn behind it, None if that is none.
+    """
+    one = one.lstrip(b" ")
+    head, comma, _ = one.partition(b',"reqId":')
+    if not comma or not one[6:19].isdigit():
+        return None
+    return {**json.loads(b'{"ts":0' + head[19:] + b"}"), "ts": int(one[6:19])}

@@ -5,13 +5,33 @@ A segment cut into blocks, the same everywhere: where facts are found, packed an
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 
-__all__ = ["BLOCK_BYTES", "blocks"]
+__all__ = ["BLOCK_BYTES", "Block", "blocks"]
 
 BLOCK_BYTES = 262_144
 """A block ends with the first line that brings it to this size."""
+
+
+class Block(NamedTuple):
+    """
+    A run of whole lines.
+
+    Attributes:
+        offset: Bytes from the beginning of the segment, uncompressed.
+
+        size: Bytes, newlines included.
+
+        first_ts: Lowest ``ts``, milliseconds since the epoch.
+
+        last_ts: Highest ``ts``.
+    """
+
+    offset: int
+    size: int
+    first_ts: int
+    last_ts: int
 
 
 def blocks(file: BinaryIO) -> Iterator[bytes]:

@@ -11,12 +11,12 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
-from itertools import compress
+from itertools import chain, compress
 from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
-from tierlog.blocks import BLOCK_BYTES, blocks
+from tierlog.blocks import BLOCK_BYTES, Block, blocks
 
 
 __all__ = ["BLOCK_BYTES", "IDS", "Block", "Facts", "facts_of"]
@@ -33,28 +33,8 @@ _TS = slice(6, 19)  # {"ts":1700000000000
 _TS_DIGITS = 13
 _HEAD = 19
 _LEAST_HEAD = 100  # no ``reqId`` is nearer to the beginning
-_HASHED_AT_ONCE = 16  # blocks
+_NO_SPACE = b"!"  # no line that begins with a space, and none without anything, comes behind it
 _MOST_IDS = 4_096  # of one name; a segment with more is looked into for every id
-
-
-class Block(NamedTuple):
-    """
-    A run of whole lines.
-
-    Attributes:
-        offset: Bytes from the beginning of the segment, uncompressed.
-
-        size: Bytes, newlines included.
-
-        first_ts: Lowest ``ts``, milliseconds since the epoch.
-
-        last_ts: Highest ``ts``.
-    """
-
-    offset: int
-    size: int
-    first_ts: int
-    last_ts: int
 
 
 class Facts(NamedTuple):
@@ -140,7 +120,6 @@ class _Gathering:
     def __init__(self) -> None:
         self._sha256 = hashlib.sha256()
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self._unhashed: list[bytes] = []
         self._heads: dict[bytes, _Head | None] = {}
         self._seqs: dict[str, tuple[int, int, int]] = {}
         self._levels: Counter[tuple[int, str]] = Counter()
@@ -152,27 +131,31 @@ class _Gathering:
         self._step_back = 0
 
     def block(self, offset: int, block: bytes) -> None:
-        self._hash(block)
-        # Whole lists at a time, and none of tuples, since each step for each line counts here.
+        self._sha256.update(block)
+        self._md5.update(block)
+        # Whole lists at a time, and few of them, since each step for each line counts here.
         lines = block.split(b"\n")
-        if b"\n " in block or block.startswith(b" "):  # in the place of what was torn
-            lines = [line.lstrip(b" ") for line in lines]
-        ends = [line.find(_REQ_ID, _LEAST_HEAD) for line in lines]
-        lines = [line for line, end in zip(lines, ends, strict=True) if end > 0]
-        heads = [line[_HEAD:end] for line, end in zip(lines, [end for end in ends if end > 0], strict=True)]
+        if not lines[-1]:
+            lines.pop()
+        try:
+            heads = [line[_HEAD : line.index(_REQ_ID, _LEAST_HEAD)] for line in lines]
+        except ValueError:
+            heads = []
         times = [line[_TS] for line in lines]
         counts = Counter(heads)
-        if not self._are_envelopes(counts, times):
-            good = [self._heads[head] is not None and ts.isdigit() for head, ts in zip(heads, times, strict=True)]
-            lines, heads, times = (list(compress(some, good)) for some in (lines, heads, times))
+        if not heads or min(lines) < _NO_SPACE or not self._are_envelopes(counts, times):
+            lines, heads, times = self._envelopes(lines)
             counts = Counter(heads)
         if not lines:
             return
-        first, last = int(min(times)), int(max(times))
+        in_order = sorted(times)
+        first, last = int(in_order[0]), int(in_order[-1])
         self._first = self._first or getattr(self._heads[heads[0]], "instance", "")
         self._blocks.append(Block(offset, len(block), first, last))
         self._lines += len(lines)
-        self._sorted(times, first)
+        if first < self._highest or times != in_order:
+            self._step(times)
+        self._highest = max(self._highest, last)
         if first // HOUR_MS == last // HOUR_MS:
             self._count(counts, first // HOUR_MS)
         else:
@@ -181,49 +164,54 @@ class _Gathering:
                 self._count(Counter([head for head, own in zip(heads, hours, strict=True) if own == hour]), hour)
         self._number(lines, heads, counts)
 
-    def _hash(self, block: bytes) -> None:
-        # Not each block: other threads run meanwhile, and must be waited for afterwards.
-        self._unhashed.append(block)
-        if len(self._unhashed) >= _HASHED_AT_ONCE:
-            self._hash_all()
-
-    def _hash_all(self) -> None:
-        content = b"".join(self._unhashed)
-        self._unhashed.clear()
-        self._sha256.update(content)
-        self._md5.update(content)
-
-    def _are_envelopes(self, counts: Mapping[bytes, int], times: list[bytes]) -> bool:
+    def _are_envelopes(self, heads: Mapping[bytes, int], times: list[bytes]) -> bool:
         """
         Tell whether all lines are; all their heads are known then.
         """
         known = self._heads
-        for head in counts.keys() - known.keys():
-            known[head] = _parsed(head)
+        for head in heads:
+            if head not in known:
+                known[head] = _parsed(head)
         # The digits of all times, and nothing but them, if each is where it must be.
         digits = b"".join(times)
-        return None not in known.values() and digits.isdigit() and len(digits) == _TS_DIGITS * len(times)
+        return all(map(known.get, heads)) and digits.isdigit() and len(digits) == _TS_DIGITS * len(times)
 
-    def _sorted(self, times: list[bytes], first: int) -> None:
-        if first < self._highest or times != sorted(times):
-            for ts in map(int, times):
-                if ts >= self._highest:
-                    self._highest = ts
-                else:
-                    self._step_back = max(self._step_back, self._highest - ts)
-        self._highest = max(self._highest, int(times[-1]))
+    def _envelopes(self, lines: list[bytes]) -> tuple[list[bytes], list[bytes], list[bytes]]:
+        """
+        Return those of *lines* that are envelopes, their heads and their times.
+        """
+        lines = [line.lstrip(b" ") for line in lines]  # in the place of what was torn
+        ends = [line.find(_REQ_ID, _LEAST_HEAD) for line in lines]
+        lines = [line for line, end in zip(lines, ends, strict=True) if end > 0]
+        heads = [line[_HEAD:end] for line, end in zip(lines, [end for end in ends if end > 0], strict=True)]
+        times = [line[_TS] for line in lines]
+        if not self._are_envelopes(Counter(heads), times):
+            good = [self._heads[head] is not None and ts.isdigit() for head, ts in zip(heads, times, strict=True)]
+            lines, heads, times = (list(compress(some, good)) for some in (lines, heads, times))
+        return lines, heads, times
+
+    def _step(self, times: list[bytes]) -> None:
+        highest = self._highest
+        for ts in map(int, times):
+            if ts >= highest:
+                highest = ts
+            else:
+                self._step_back = max(self._step_back, highest - ts)
 
     def _count(self, counts: Mapping[bytes, int], hour: int) -> None:
         bit = 1 << (len(self._blocks) - 1)
-        for raw, lines in counts.items():
-            head: Any = self._heads[raw]
-            self._levels[hour * HOUR_MS, head.lvl] += lines
-            for name, value in head.ids:
-                masks = self._ids.get(name)
-                if masks is not None:
-                    masks[value] = masks.get(value, 0) | bit
-                    if len(masks) > _MOST_IDS:
-                        del self._ids[name]
+        found: list[Any] = [self._heads[raw] for raw in counts]
+        levels: Counter[str] = Counter()
+        for head, lines in zip(found, counts.values(), strict=True):
+            levels[head.lvl] += lines
+        for lvl, lines in levels.items():
+            self._levels[hour * HOUR_MS, lvl] += lines
+        for name, value in dict.fromkeys(chain.from_iterable([head.ids for head in found])):
+            masks = self._ids.get(name)
+            if masks is not None:
+                masks[value] = masks.get(value, 0) | bit
+                if len(masks) > _MOST_IDS:
+                    del self._ids[name]
 
     def _number(self, lines: list[bytes], heads: list[bytes], counts: Mapping[bytes, int]) -> None:
         """
@@ -247,7 +235,6 @@ class _Gathering:
                 self._seqs[instance] = (min(seqs), max(seqs), many[instance] + (before[2] if before else 0))
 
     def facts(self, size: int) -> Facts:
-        self._hash_all()
         return Facts(
             size=size,
             lines=self._lines,

@@ -5,6 +5,7 @@ moto's S3 server, which serves what the R2 simulator refuses.
 from __future__ import annotations
 
 from typing import Any
+from urllib.request import Request, urlopen
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -44,6 +45,12 @@ class Moto:
         """
         keys = {"access_key_id": "test", "secret_access_key": "test"}
         return {"bucket": BUCKET, "endpoint_url": self.endpoint, "region": "us-east-1", **keys}
+
+    def reset(self) -> None:
+        """
+        Forget every bucket, this one too: they outlive the server.
+        """
+        urlopen(Request(f"{self.endpoint}/moto-api/reset", method="POST")).close()
 
     def close(self) -> None:
         """

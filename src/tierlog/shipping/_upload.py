@@ -112,6 +112,7 @@ class Uploader:
         self._has_checkpoints = has_checkpoints
         self._journal = Journal(root)
         self._lock = threading.RLock()
+        self._reading = threading.Lock()
         self._open: set[BufferedReader] = set()
         _fork.watch(self)
 
@@ -167,6 +168,7 @@ class Uploader:
             file.raw.close()  # not the buffer, whose lock the parent's thread may hold
         self._open = set()
         self._lock = threading.RLock()
+        self._reading = threading.Lock()
 
     def checkpoint(self, place: Place, replaces: str | None) -> str | None:
         """
@@ -232,7 +234,10 @@ class Uploader:
         sealed = self.ledger.find(place)
         if sealed is None:
             sync_data(file.fileno())
-            sealed = self.ledger.seal(place, _facts(content, place.packing))
+            # One at a time: else all read at once, which takes the interpreter, and nobody sends meanwhile.
+            with self._reading:
+                facts = _facts(content, place.packing)
+            sealed = self.ledger.seal(place, facts)
         elif place.packing is None and os.fstat(file.fileno()).st_size != sealed.facts.size:
             raise StoreError(
                 f"{local_path(place)} has changed since it was sealed in the ledger; it stays on the disk", code="Changed"
