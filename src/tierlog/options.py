@@ -11,7 +11,29 @@ from typing import Any
 from tierlog.errors import ConfigError
 
 
-__all__ = ["boolean", "check_names", "choice", "count", "parameter_names", "seconds", "size"]
+__all__ = ["SHIPPING_OPTIONS", "boolean", "check_names", "choice", "count", "parameter_names", "seconds", "size"]
+
+SHIPPING_OPTIONS = (
+    "bucket",
+    "prefix",
+    "endpoint_url",
+    "access_key_id",
+    "secret_access_key",
+    "region",
+    "checkpoint_interval",
+    "compression",
+    "max_spool_bytes",
+    "spool_full",
+    "catalog",
+    "retention",
+    "hold",
+    "compact_after",
+    "connections",
+    "connect_timeout",
+    "read_timeout",
+    "shutdown_timeout",
+)
+"""Options that segments have where they are shipped to a ``bucket``: known without the extra that ships."""
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*\Z", re.IGNORECASE)
 _TIME = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)?\s*\Z", re.IGNORECASE)
@@ -19,6 +41,7 @@ _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 _LONGEST = 32  # characters
 _LONGEST_TIME = 1e9  # seconds; more is as good as never
+_REFUSED = "unknown"  # what a parameter is called that takes any name only to refuse it in a clear line
 _TRUE = frozenset(["1", "true", "yes", "on"])
 _FALSE = frozenset(["0", "false", "no", "off"])
 
@@ -110,9 +133,9 @@ def check_names(setting: str, options: Mapping[str, Any], factory: Callable[...,
     import inspect  # noqa: PLC0415 -- 8 ms, and only to configure
 
     parameters = inspect.signature(factory).parameters.values()
-    if any(one.kind is one.VAR_KEYWORD for one in parameters):
+    if any(one.kind is one.VAR_KEYWORD and one.name != _REFUSED for one in parameters):
         return
-    known = [*more, *(one.name for one in parameters if one.kind is not one.VAR_POSITIONAL)]
+    known = [*more, *(one.name for one in parameters if one.kind not in {one.VAR_POSITIONAL, one.VAR_KEYWORD})]
     for name in options:
         if name not in known:
             raise ConfigError.unknown(f"{setting}.{name}" if setting else name, "there's no such option", known)

@@ -16,7 +16,7 @@ from tierlog.filter import ContextFilter
 from tierlog.handler import TierHandler, handlers
 from tierlog.logger import upgrade_all
 from tierlog.metrics import merged, prometheus_text
-from tierlog.options import check_names, parameter_names, seconds
+from tierlog.options import SHIPPING_OPTIONS, check_names, parameter_names, seconds
 from tierlog.record import install_record_factory
 from tierlog.settings import HANDLER_OPTIONS, OWN_OPTIONS, from_environment, parse, sink_type
 from tierlog.steps import contained
@@ -55,7 +55,8 @@ def configure(**options: Any) -> TierHandler:
     try:
         check_option_names({**{name: options[name] for name in ("type", "bucket") if name in options}, **environment})
     except ConfigError as e:
-        raise ConfigError(f"TIERLOG_{e.setting.upper()}", f"{e.problem} (as a variable, in capitals)") from None
+        how = "" if e.setting in SHIPPING_OPTIONS else " (as a variable, in capitals)"
+        raise ConfigError(f"TIERLOG_{e.setting.upper()}", f"{e.problem}{how}") from None
     check_option_names({**{name: environment[name] for name in ("type", "bucket") if name in environment}, **options})
     settings = parse({**environment, **options})
     handler = TierHandler(sink=settings.sink, **settings.handler)
@@ -88,9 +89,13 @@ def check_option_names(given: Mapping[str, Any]) -> None:
         return  # the sink says so itself
     own = [*OWN_OPTIONS, *HANDLER_OPTIONS]
     factory = _factory(given)
+    known = {*own, *parameter_names(factory)}
     for name in given:
-        if name not in own:
-            check_names("", {name: None}, factory, more=own)
+        if name in known:
+            continue
+        if name in SHIPPING_OPTIONS:
+            raise ConfigError(name, "goes with a bucket to ship to; name it, too (bucket=, or TIERLOG_BUCKET)")
+        raise ConfigError.unknown(name, "there's no such option", {*known, *SHIPPING_OPTIONS})
 
 
 def _factory(given: Mapping[str, Any]) -> Callable[..., object]:

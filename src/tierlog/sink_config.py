@@ -9,12 +9,12 @@ from importlib import import_module
 from typing import Any
 
 from tierlog.errors import ConfigError, MissingExtraError
-from tierlog.options import check_names
+from tierlog.options import SHIPPING_OPTIONS, check_names, parameter_names
 from tierlog.sinks import MemorySink, StreamSink, TeeSink
 from tierlog.typing import Sink
 
 
-__all__ = ["ENTRY_POINTS", "make_sink"]
+__all__ = ["ENTRY_POINTS", "check_handler_names", "make_sink"]
 
 ENTRY_POINTS = "tierlog.sinks"
 """The entry-point group in which others add their sinks."""
@@ -50,6 +50,11 @@ def make_sink(given: Any, setting: str = "sink") -> Sink:
         make = _imported(factory, f"{setting}.()")
     elif kind is not None:
         make = _registered(kind, f"{setting}.type")
+        lone = next((name for name in options if kind == "segments" and name in SHIPPING_OPTIONS), None)
+        if lone is not None:
+            raise ConfigError(
+                f"{setting}.{lone}", "goes with a bucket to ship to: the sink's type is 'r2' then, and it has a 'bucket'"
+            )
         check_names(setting, options, make)
     else:
         raise ConfigError(setting, "says neither which 'type' of sink it is nor which '()' makes it")
@@ -64,6 +69,23 @@ def make_sink(given: Any, setting: str = "sink") -> Sink:
         raise
     except (TypeError, ValueError) as e:
         raise ConfigError(setting, f"can't be made: {e}") from e
+
+
+def check_handler_names(setting: str, options: Mapping[str, Any], factory: Callable[..., object]) -> None:
+    """
+    Check that *factory*, which makes a handler, takes every one of *options*.
+
+    Raises:
+        ConfigError: It doesn't; it says so of those that are the sink's, and names the
+            nearest of the others.
+    """
+    from tierlog.segments import SegmentSink  # noqa: PLC0415 -- not for those who write to a stream
+
+    sinks = ({*SHIPPING_OPTIONS, "type", "sinks"} | parameter_names(SegmentSink)) - parameter_names(factory)
+    for name in options:
+        if name in sinks:
+            raise ConfigError(f"{setting}.{name}" if setting else name, "is an option of the sink; put it into 'sink'")
+    check_names(setting, options, factory)
 
 
 def _registered(kind: object, setting: str) -> Callable[..., Any]:

@@ -58,6 +58,11 @@ def cleanup(
     project stays, and so does every file that isn't a segment. What may belong to a
     held project, since nobody can tell, is held, too.
 
+    Without a --config it deletes as the process that ships from the root does, which
+    notes there how long it keeps and what it holds. What isn't noted isn't guessed:
+    then it says so, and deletes nothing. A --config that says itself what to 'hold'
+    comes before the note.
+
     If nothing was logged for a day, this machine's clock may be ahead. Ages are counted
     from that day then, unless you --trust-clock.
 
@@ -65,8 +70,8 @@ def cleanup(
     """
     if local_only and remote_only:
         raise WrongUse("--local-only and --remote-only leave nothing to clean up; give one of them")
-    about = chosen(**given)
-    limits, projects = kept(about, retention), held(about, hold)
+    about = chosen(tells_damage=bool(retention), **given)
+    limits, projects = kept(about, retention, deletes=True), held(about, hold)
     if not remote_only and not is_own_root(about.root):
         raise ConfigError("--root", f"{str(about.root)!r} isn't a root of tierlog: it has no folder .tierlog; name the right one")
     if remote_only and not about.has_bucket:

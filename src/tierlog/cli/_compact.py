@@ -14,7 +14,7 @@ from tierlog.cli._terminal import size
 from tierlog.compaction import Compacted, Packed
 from tierlog.compaction import compact as compact_segments
 from tierlog.errors import ConfigError
-from tierlog.options import seconds
+from tierlog.options import choice, seconds
 from tierlog.segments import is_own_root
 
 
@@ -27,13 +27,17 @@ _MOST_SHOWN = 20
 @click.command()
 @store_options
 @click.option("--older-than", default="7d", show_default=True, metavar="TIME", help="How old segments must be.")
-@click.option("--packing", type=click.Choice(list(_PACKINGS)), default="zstd", show_default=True, help="How to compress them.")
+@click.option(
+    "--packing",
+    type=click.Choice(list(_PACKINGS)),
+    help="How to compress them.  [default: as the process that ships does, else zstd]",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be compressed, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the report.")
 def compact(
     *,
     older_than: str,
-    packing: str,
+    packing: str | None,
     dry_run: bool,
     as_json: bool,
     **given: Any,
@@ -53,11 +57,12 @@ def compact(
     least = seconds("--older-than", older_than)
     if not is_own_root(about.root):
         raise ConfigError("--root", f"{str(about.root)!r} isn't a root of tierlog: it has no folder .tierlog; name the right one")
+    how = packing or choice("sink.compression", about.options.get("compression") or "zstd", list(_PACKINGS))
     with bar("compressing") as progress:
         done = compact_segments(
             about.root,
             about.store(),
-            packing=_PACKINGS[packing],
+            packing=_PACKINGS[how],
             older_than=least,
             catalog=None if dry_run else _catalog(about),
             progress=progress,

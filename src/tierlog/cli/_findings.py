@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from tierlog.redact import StreamRedactor
+from tierlog.redact import Below, StreamRedactor
 from tierlog.typing import RedactsValues
 
 
@@ -80,6 +80,7 @@ class LineScanner:
         self._redactor = redactor
         self._keys: list[str] = []
         self._lines = self._stream()
+        self._below = Below(redactor.text)
         self._messages: dict[tuple[Any, Any], StreamRedactor] = {}
         self.unseen: list[int] = []
 
@@ -122,7 +123,7 @@ class LineScanner:
 
     def _in_text(self, number: int, text: str) -> list[Finding] | None:
         is_key_row = text not in self._lines.feed_line(text)
-        clean = self._redactor.text(text)
+        clean = self._redactor.text(self._below.line(text))
         if not _is_seen(text, clean):
             self._keys.clear()
             return None

@@ -47,14 +47,15 @@ def lifecycle(*, retention: tuple[str, ...], hold: tuple[str, ...], **given: Any
 
     R2 counts the days from when an object was stored, and deletes within a day after
     that. Where the rules do it, give 'retention: null' to the processes that log; the
-    catalog then says of what is gone that it is there, until 'tierlog cleanup' runs.
+    catalog then says of what is gone that it is there, until 'tierlog cleanup' runs with
+    the same --retention.
 
     Exit codes: 0 done; 2 wrong usage, or a project is held, which rules can't.
     """
-    about = chosen(**given)
-    found = rules(kept(about, retention), str(about.options.get("prefix") or ""))
+    about = chosen(tells_damage=False, **given)
     if held(about, hold):
         raise WrongUse("--hold: the rules of a bucket can't hold a project; run 'tierlog cleanup' with the hold instead")
+    found = rules(kept(about, retention, deletes=True), str(about.options.get("prefix") or ""))
     if not found["Rules"]:
         raise ConfigError("--retention", "everything is kept for ever, so there's no rule; give a time such as 30d")
     print_json(found)

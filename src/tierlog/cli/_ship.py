@@ -36,7 +36,8 @@ def ship(*, timeout: str, as_json: bool, **given: Any) -> None:
     Ship the finished segments that wait in the root.
 
     A process that ships does so by itself; this is for what it left behind, and
-    may run beside it. Where to ship is taken from the root if it isn't named.
+    may run beside it. Where to ship, and how to compress, is taken from the root if it
+    isn't said.
 
     Exit codes: 0 all is shipped; 1 something still waits; 2 wrong usage.
     """
@@ -113,9 +114,13 @@ def _sentences(report: dict[str, Any]) -> list[str]:
     said = []
     if "recovered" in report:
         said.append(f"recovered {number(report['recovered'], 'segment')}")
-        for name, text in (("torn_lines", "torn line"), ("empty", "empty segment"), ("live", "live segment left alone")):
+        for name, text, what in (
+            ("torn_lines", "torn line", ""),
+            ("empty", "empty segment", ""),
+            ("live", "live segment", " left alone"),
+        ):
             if report[name]:
-                said.append(number(report[name], text).replace("alones", "alone"))
+                said.append(f"{number(report[name], text)}{what}")
         if report["unmended"]:
             said.append(f"{number(report['unmended'], 'segment')} couldn't be mended")
     if "shipped" in report:

@@ -35,8 +35,8 @@ def stats(*, as_json: bool, prometheus: bool, **given: Any) -> None:
     """
     Show what lies in the root, what waits to be shipped, and why.
 
-    It looks at the files; nothing has to run. Exit codes: 0 done; 1 nothing is
-    shipped at present; 2 wrong usage.
+    It looks at the files; nothing has to run. Exit codes: 0 done; 1 shipping fails at
+    present, and the last error says why; 2 wrong usage.
     """
     about = chosen(**given)
     if not is_own_root(about.root):
@@ -89,12 +89,14 @@ def _show(facts: dict[str, Any]) -> None:
     if facts["ships_to"] is None:
         console.print("nothing is shipped from this root")
         return
-    console.print(
-        f"ships to {facts['ships_to']}: {number(facts['pending'], 'segment')} to be shipped, {size(facts['backlog_bytes'])}, "
-        f"the oldest for {_age(facts['oldest_unshipped_age'])}"
-    )
+    waits = "nothing waits to be shipped"
+    if facts["pending"]:
+        age = _age(facts["oldest_unshipped_age"])
+        waits = f"{number(facts['pending'], 'segment')} to be shipped, {size(facts['backlog_bytes'])}, the oldest for {age}"
+    # Both in one line, however long, so that grep finds them whole.
+    console.print(log_text(f"ships to {facts['ships_to']}: {waits}"), soft_wrap=True)
     if facts["last_error"]:
-        console.print(log_text(f"last error: {facts['last_error']}"), style="bold red")
+        console.print(log_text(f"last error: {facts['last_error']}"), style="bold red", soft_wrap=True)
 
 
 def _age(seconds: float) -> str:

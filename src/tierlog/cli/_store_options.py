@@ -8,7 +8,7 @@ environment, else from what the process that ships has noted in the root.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,8 +16,9 @@ import click
 
 from tierlog.catalog_config import checked, opened
 from tierlog.cli._errors import WrongUse
-from tierlog.cli._tables import read_table
+from tierlog.cli._tables import check_table, read_table
 from tierlog.errors import ConfigError
+from tierlog.kinds import TIERS
 from tierlog.options import parameter_names
 from tierlog.settings import from_environment
 
@@ -67,9 +68,45 @@ class Chosen:
         options: Everything else, as :class:`tierlog.r2.R2Sink` takes it.
     """
 
-    def __init__(self, root: Path, options: dict[str, Any]) -> None:
+    def __init__(self, root: Path, options: dict[str, Any], noted: Any = None, config: Mapping[str, Any] | None = None) -> None:
         self.root = root
         self.options = options
+        self._noted = noted
+        self._config = config or {}
+
+    @property
+    def knows_retention(self) -> bool:
+        """
+        Whether it is known how long the segments are kept: it is said, or noted in the
+        root by who ships, or a file configures the sink, or nobody ships.
+        """
+        if "retention" in self.options or self._config.get("bucket"):
+            return True
+        return self._notes_retention if self._noted is not None else not self.has_bucket
+
+    @property
+    def _notes_retention(self) -> bool:
+        noted = self._noted
+        if noted is None or not noted.bucket or noted.hold is None or not set(TIERS) <= set(noted.retention or ()):
+            return False
+        prefix = str(self.options.get("prefix") or "")
+        return bool(noted.bucket == self.options.get("bucket") and noted.prefix.strip("/") == prefix.strip("/"))
+
+    def retention(self, default: Any) -> Any:
+        """
+        Return how long segments are kept, as :func:`tierlog.retention.parse_retention`
+        takes it: as configured, else as noted in the root, else the *default*.
+        """
+        if "retention" in self.options:
+            return self.options["retention"]
+        return self._noted.retention if self._notes_retention else default
+
+    @property
+    def noted_hold(self) -> Sequence[str]:
+        """
+        The projects that the process that ships holds, unless a file says which are held.
+        """
+        return () if self._noted is None or "hold" in self._config else self._noted.hold or ()
 
     @property
     def has_bucket(self) -> bool:
@@ -111,9 +148,14 @@ class Chosen:
         return opened(self.options.get("catalog"), self.root)
 
 
-def chosen(**given: Any) -> Chosen:
+def chosen(*, tells_damage: bool = True, **given: Any) -> Chosen:
     """
     Return what a command is about, of the values of its :func:`store_options`.
+
+    Args:
+        tells_damage: Whether to say that what is noted in the root is damaged.
+
+        given: The values.
 
     Raises:
         WrongUse: The configuration can't be read.
@@ -122,22 +164,24 @@ def chosen(**given: Any) -> Chosen:
     """
     config: Path | None = given.pop("config", None)
     options: dict[str, Any] = from_environment(os.environ)
-    if config is not None:
-        options.update(read_config(config))
+    configured = {} if config is None else read_config(config)
+    options.update(configured)
     options.update({name: value for name, value in given.items() if value is not None})
     options["catalog"] = checked(options.get("catalog"))
     root = _root(options.pop("root", "logs"))
-    if not options.get("bucket"):
-        noted = _noted(root)
-        if noted is not None and not noted.bucket:
-            click.echo(
-                f"tierlog: {root / '.tierlog' / 'ships'} is damaged: it isn't known where to ship to; name the --bucket", err=True
-            )
-        elif noted is not None:
+    noted = _noted(root)
+    if noted is not None and noted.bucket:
+        if not options.get("bucket"):
             options.update(bucket=noted.bucket, prefix=noted.prefix, endpoint_url=noted.endpoint_url)
             if noted.has_checkpoints:
                 options.setdefault("checkpoint_interval", 1.0)
-    return Chosen(root, options)
+        if noted.compression is not None and not configured.get("bucket"):
+            options.setdefault("compression", noted.compression)
+    elif noted is not None and not options.get("bucket") and tells_damage:
+        click.echo(
+            f"tierlog: {root / '.tierlog' / 'ships'} is damaged: it isn't known where to ship to; name the --bucket", err=True
+        )
+    return Chosen(root, options, noted, configured)
 
 
 def _root(given: Any) -> Path:
@@ -151,7 +195,7 @@ def _noted(root: Path) -> Any:
     Return where the segments of *root* go, as a process has noted there; None if it
     hasn't.
     """
-    if not os.path.exists(root / ".tierlog" / "ships"):
+    if not os.path.lexists(root / ".tierlog" / "ships"):
         return None
     from tierlog.shipping import destination  # noqa: PLC0415 -- 50 ms, and only where something is shipped
 
@@ -163,13 +207,14 @@ def read_config(path: Path) -> dict[str, Any]:
     Return the options of the sink that the file at *path* configures.
 
     Raises:
-        WrongUse: It can't be read, or configures none.
+        WrongUse: It can't be read, configures none, or has names that mean nothing.
     """
     given = read_table(path)
     if isinstance(given, Mapping):
         tool = given.get("tool")
         own = (tool.get("tierlog") if isinstance(tool, Mapping) else None) or given.get("tierlog") or given
-        if isinstance(own, Mapping):
+        if isinstance(own, Mapping) and "tool" not in own:
+            check_table(path, own)
             sink = sink_options(own)
             if sink is not None:
                 return sink

@@ -28,6 +28,16 @@ __all__ = ["verify"]
 
 _SHOWN = 5  # of each kind
 _MAX_CHARS = 400
+_INFORMATION = {
+    "copy": "a segment that is in two places",
+    "expired": "numbers that went by age",
+    "pending": "numbers of another machine that may not have been shipped yet",
+    "elsewhere": "numbers in segments that weren't looked at",
+    "open": "a stream that may go on",
+    "cut": "a stream without an end: its process was killed",
+    "begin_late": "a chain whose beginning isn't there",
+    "no_metadata": "an object without our metadata",
+}
 
 
 @click.command()
@@ -133,8 +143,9 @@ def _show(verified: Verified) -> None:
     )
     _list(console, verified.counts, verified.findings, "bold red")
     if verified.information_counts:
-        console.print("no fault:", style="dim")
-        _list(console, verified.information_counts, [], "dim")
+        console.print("also seen, which is no fault:", style="dim")
+        for kind, count in sorted(verified.information_counts.items()):
+            console.print(log_text(f"{_grouped(count):>7} {kind}: {_INFORMATION.get(kind, kind)}"), style="dim", soft_wrap=True)
     if verified.is_clean:
         console.print("nothing is missing, doubled or changed", style="bold green")
     else:

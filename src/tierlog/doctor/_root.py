@@ -153,18 +153,22 @@ def _backlog(facts: RootFacts) -> Iterator[Finding]:
     elif facts.ships_to is not None and facts.backlog and facts.backlog_age >= _OLD:
         yield warning(
             "backlog",
-            f"{facts.backlog} segments wait to be shipped to {facts.ships_to}, the oldest for {facts.backlog_age / 3600:.0f} h",
+            f"{_waiting(facts.backlog)} to be shipped to {facts.ships_to}, the oldest for {facts.backlog_age / 3600:.0f} h",
             f"see that a process ships, or run tierlog ship --root {facts.path}",
         )
     elif facts.ships_to is not None:
-        yield ok("backlog", f"{facts.backlog} segments wait to be shipped to {facts.ships_to}")
+        yield ok("backlog", f"{_waiting(facts.backlog)} to be shipped to {facts.ships_to}")
+
+
+def _waiting(count: int) -> str:
+    return "1 segment waits" if count == 1 else f"{count} segments wait"
 
 
 def _rerouted(facts: RootFacts) -> Iterator[Finding]:
     for reason, times in facts.rerouted:
         yield warning(
             "ids",
-            f"{times} records of the last day went to the system tier instead ({reason})",
+            f"{times} record{'' if times == 1 else 's'} of the last day went to the system tier instead ({reason})",
             'bind the id where they are logged; ids that aren\'t ULIDs need "id_format": "slug" in the sink',
         )
 

@@ -5,9 +5,9 @@ Shipping what lies in a root, once, by whoever calls.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tierlog.errors import ConfigError
 from tierlog.options import choice, count, seconds
@@ -15,7 +15,7 @@ from tierlog.r2._catalog import catalog_writer
 from tierlog.r2._store import R2Store
 from tierlog.report import report
 from tierlog.segments import is_own_root
-from tierlog.shipping import Destination, Shipping, note_destination
+from tierlog.shipping import Destination, Shipping, destination, note_destination
 
 
 __all__ = ["COMPRESSIONS", "Done", "noted", "ship"]
@@ -46,7 +46,7 @@ class Done(NamedTuple):
 
         pending: Segments that still wait.
 
-        problem: Why the last attempt failed, None if it didn't.
+        problem: Why something waits; None if nothing does.
     """
 
     shipped: int
@@ -125,18 +125,37 @@ def ship(
         read_timeout=read_timeout,
         connections=connections,
     )
-    noted(folder, Destination(bucket, prefix, endpoint_url, checkpoint_interval is not None))
+    packing = None if compression is None else COMPRESSIONS[choice("compression", compression, tuple(COMPRESSIONS))]
+    # How it is stored and how long is for the process that ships to say, if there's one.
+    known = destination(folder)
+    base = known if known is not None and known.bucket else Destination(bucket, compression=compression)
+    has_checkpoints = checkpoint_interval is not None
+    goal = base._replace(bucket=bucket, prefix=prefix, endpoint_url=endpoint_url, has_checkpoints=has_checkpoints)
+    if goal != known:  # else a process may just be noting something newer
+        noted(folder, goal)
+    limit = seconds("timeout", timeout)
     shipping = Shipping(
         folder,
         store,
         write=catalog_writer(catalog, folder),
-        packing=None if compression is None else COMPRESSIONS[choice("compression", compression, tuple(COMPRESSIONS))],
+        packing=packing,
         connections=count("connections", connections),
-        has_checkpoints=checkpoint_interval is not None,
+        has_checkpoints=has_checkpoints,
     )
     shipping.start()
-    is_done = shipping.drain(seconds("timeout", timeout), progress=progress)
+    is_done = shipping.drain(limit, progress=progress)
     shipping.close(gives_up=True)
     stats = shipping.stats()
-    problem = stats.get("last_error") if not is_done else None
+    problem = None if is_done else stats.get("last_error") or _unanswered(store.name, stats, limit)
     return Done(stats["shipped"], stats["shipped_bytes"], stats["pending"], problem)
+
+
+def _unanswered(name: str, stats: Mapping[str, Any], limit: float) -> str | None:
+    """
+    Say why something waits though nothing failed.
+    """
+    if not stats["pending"]:
+        return None
+    if stats["shipped"]:
+        return f"{name}: {limit:g} s weren't enough; run it again, or give it a longer timeout"
+    return f"{name}: no answer within {limit:g} s; see that it can be reached, or give it a longer timeout"

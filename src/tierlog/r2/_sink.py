@@ -22,6 +22,7 @@ from tierlog.r2._daily import daily_task
 from tierlog.r2._recover import COMPRESSIONS, noted
 from tierlog.r2._store import R2Store
 from tierlog.report import report
+from tierlog.retention import parse_hold, parse_retention
 from tierlog.segments import Segment, SegmentSink
 from tierlog.shipping import Attempt, Checkpoints, Destination, Shipping, Task, Upkeep
 from tierlog.typing import Clock
@@ -156,6 +157,7 @@ class R2Sink(SegmentSink):
         self._spool_full = choice("sink.spool_full", spool_full, _FULL)
         self.shutdown_timeout = seconds("sink.shutdown_timeout", shutdown_timeout)
         option = checked(catalog)
+        kept, held = parse_retention("sink.retention", retention), parse_hold("sink.hold", hold)
         self._shipping: Shipping | None = None
         self._dropped_segments = 0
         most = size("sink.max_bytes", max_bytes, least=1)
@@ -171,7 +173,8 @@ class R2Sink(SegmentSink):
             flush_interval=flush_interval,
             monotonic=monotonic,
         )
-        noted(self.root, Destination(bucket, prefix, endpoint_url, interval is not None))
+        goal = Destination(bucket, prefix, endpoint_url, interval is not None, compression, kept, tuple(sorted(held)))
+        noted(self.root, goal)
         self._shipping = Shipping(
             self.root,
             self.store,
@@ -185,9 +188,9 @@ class R2Sink(SegmentSink):
         tasks = []
         packs_after = None if compact_after is None else seconds("sink.compact_after", compact_after)
         if retention is not None or packs_after is not None:
-            daily = {
-                "retention": retention,
-                "hold": hold,
+            daily: dict[str, Any] = {
+                "retention": kept,
+                "hold": held,
                 "compact_after": packs_after,
                 "packing": packing or "zst",
                 "clock": clock,
