@@ -709,6 +709,20 @@ class TestOutputFile:
         assert result.merged == 2
         assert not os.path.exists(lines(sink.events)[0])
 
+    def test_of_which_there_is_too_much(self, sink, tmp_path):
+        """
+        Beyond 4 MiB, entries are left out, and a record says how many bytes that is; none is read in part.
+        """
+        line = json.dumps({"type": "new", "message": "x" * 1_000}) + "\n"
+        (tmp_path / "many").write_text(line * 5_000)
+
+        result = sh("cat many > said", cwd=tmp_path, merge_output_file=tmp_path / "said")
+
+        whole = 4_194_304 // len(line)
+        (cut,) = [event for event in sink.events if event["data"].get("event") == "output_file_cut"]
+        assert result.merged == whole
+        assert (cut["lvl"], cut["data"]["dropped_bytes"]) == ("warn", (5_000 - whole) * len(line))
+
     def test_without_a_place_for_it(self, sink, tmp_path, monkeypatch):
         """
         Where no temporary file can be made, the command is run all the same.

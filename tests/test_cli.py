@@ -24,6 +24,7 @@ pytest.importorskip("click")
 pytest.importorskip("rich")
 
 from tierlog import __version__
+from tierlog.cli._app import run as run_command
 from tierlog.cli._demo import check
 from tierlog.cli._terminal import log_text
 from tierlog.demo import DemoError, run
@@ -497,6 +498,50 @@ class TestUsage:
 
 
 class TestConfigurationFiles:
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            ({"buket": "b"}, "did you mean 'bucket'"),
+            ({"roots": "logs"}, "did you mean 'root'"),
+            ({"handlrs": {}}, "did you mean 'handlers'"),
+            ({"version": 1, "handlrs": {}}, "did you mean 'handlers'"),
+            ({"tierlog": {"retenton": "90d"}}, "did you mean 'retention'"),
+            ({"sink": {"type": "r2", "buket": "b"}}, "sink.buket: there's no such name; did you mean 'bucket'"),
+            ({"handlers": {"t": {"class": "tierlog.TierHandler", "sinc": {}}}}, "did you mean 'sink'"),
+            ({"handlers": {"t": {"class": "tierlog.TierHandlr"}}}, "configures no tierlog sink"),
+            (
+                {"handlers": {"tiers": {"class": "tierlog.TierHandler"}}, "root": {"handlers": ["teirs"]}},
+                "root.handlers: there's no handler 'teirs'; did you mean 'tiers'",
+            ),
+            (
+                {
+                    "handlers": {
+                        "t": {
+                            "sink": {"type": "tee", "sinks": [{"type": "segments", "rot": "logs"}]},
+                            "class": "tierlog.TierHandler",
+                        }
+                    }
+                },
+                "handlers.t.sink.sinks[0].rot: there's no such name; did you mean 'root'",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("command", ["search", "stats"])
+    def test_a_mistake_leads_to_no_other_folder(self, tmp_path, command, content, said, monkeypatch, capsys):
+        """
+        What is misspelt is told, and the default root isn't taken in its place.
+        """
+        (tmp_path / "config.json").write_text(json.dumps(content))
+        (tmp_path / "logs" / ".tierlog").mkdir(parents=True)
+        monkeypatch.chdir(tmp_path)
+
+        code = run_command([command, "--config", "config.json"])
+
+        told = capsys.readouterr()
+        assert (code, told.out) == (2, "")
+        assert said in told.err
+        assert told.err.count("\n") == 1
+
     @pytest.mark.parametrize(
         ("content", "said"),
         [

@@ -417,6 +417,7 @@ class TestScan:
         [
             '{"msg":"password=[REDACTED:password] in","data":{"password":"[REDACTED:key]","x":["[REDACTED:jwt]"]}}',
             '{"data":{"token":"[REDACTED:known-value:0123456789ab]","password":"***","secret":null,"api_key":"<redacted>"}}',
+            '{"msg":"","data":{"[REDACTED:npm-token]":1,"[REDACTED:npm-token]~2":{"x":"y"}}}',
             "password=[REDACTED:password] and [REDACTED:github-token]",
             "[REDACTED:private-key]",
             "Authorization: [REDACTED:authorization]",
@@ -428,6 +429,16 @@ class TestScan:
         What is redacted already isn't found again.
         """
         assert LineScanner(Redactor()).line(1, line.encode()) == []
+
+    def test_a_secret_below_its_name(self):
+        """
+        What is hidden on the line below its name is found there, too.
+        """
+        scanner = LineScanner(Redactor())
+
+        found = [one for number, line in enumerate([b"Password:", b"  hunter25Zk6Ym"], 1) for one in scanner.line(number, line)]
+
+        assert [(one.line, one.column, one.rule) for one in found] == [(2, 3, "password")]
 
     def test_a_secret_beside_a_mark_is_found(self):
         """

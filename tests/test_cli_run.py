@@ -95,11 +95,67 @@ def test_exit_codes(tmp_path, arguments, code, complaint):
     """
     The exit code is the command's, or says why there is none, with one line that tells.
     """
-    found, out, err = finished(started(tmp_path, *arguments))
+    found, out, err = finished(started(tmp_path, "--build-id", ULID, *arguments))
 
     assert (found, out) == (code, b"")
     assert complaint in err
     assert err.count(b"\n") == bool(complaint)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "complaint"),
+    [
+        pytest.param(["--build-id", "zzz"], {}, "--build-id: 'zzz' isn't a ULID: 26 digits and capitals", id="option"),
+        pytest.param(["--project-id", "my shop"], {}, "--project-id: 'my shop' isn't a ULID", id="project"),
+        pytest.param([], {"TIERLOG_BUILD_ID": "zzz"}, "TIERLOG_BUILD_ID: 'zzz' isn't a ULID", id="variable"),
+        pytest.param(
+            ["--build-id", "a/b"], {"TIERLOG_ID_FORMAT": "slug"}, "--build-id: 'a/b' isn't an id: 1 to 64 letters", id="slug"
+        ),
+    ],
+)
+def test_an_id_that_can_not_be_one(tmp_path, arguments, variables, complaint):
+    """
+    An id that lines can't be logged under is wrong usage, before the command is started.
+    """
+    process = started(tmp_path / "logs", *arguments, "--", "touch", str(tmp_path / "started"), **variables)
+
+    code, _, err = finished(process)
+
+    assert (code, complaint in err.decode(), err.count(b"\n")) == (2, True, 1)
+    assert not (tmp_path / "started").exists()
+
+
+def test_ids_of_ones_own_form(tmp_path):
+    """
+    Where ids are slugs, a slug is one.
+    """
+    process = started(tmp_path, "--build-id", "zzz", "--", "echo", "hi", TIERLOG_ID_FORMAT="slug")
+
+    assert finished(process) == (0, b"hi\n", b"")
+    assert [path.name for path in (tmp_path / "builds").glob("*/*")] == ["zzz.ndjson"]
+
+
+def test_without_an_id(tmp_path):
+    """
+    Lines that no build can have are logged all the same, and one line says where.
+    """
+    code, out, err = finished(started(tmp_path, "--", "echo", "hi"))
+
+    assert (code, out) == (0, b"hi\n")
+    assert err.decode() == (
+        f"tierlog run: the lines go to the tier system ('{tmp_path}/system'), since there's no --build-id to log them under\n"
+    )
+    assert [event["tier"] for event in events_below(tmp_path) if event["msg"] == "hi"] == ["system"]
+
+
+def test_levels_can_be_switched_off(tmp_path):
+    """
+    Lines have the level that they are marked with, and ``info`` with ``--no-levels``.
+    """
+    for options in ([], ["--no-levels"]):
+        finished(started(tmp_path, "--build-id", ULID, *options, "--", "echo", "npm error code ETARGET"))
+
+    assert sorted(event["lvl"] for event in events_below(tmp_path) if event["kind"] == "line") == ["error", "info"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -30,6 +30,8 @@ from tierlog.cli._waiting import waiting
 from tierlog.exceptions import exception_data
 
 
+UNKNOWN = "01BX5ZZKBKACTAV9WEVGEMMVSX"
+LIKE_IT = f"02{ULID[2:]}"
 VARIABLES = ("TIERLOG_", "NO_COLOR", "COLUMNS", "_TIERLOG_")
 
 
@@ -134,6 +136,7 @@ FILTERS = [
     pytest.param(["--tier", "build", "--tier", "action"], lambda one: one["tier"] in {"build", "action"}, id="tiers-repeated"),
     pytest.param(["--level", "warn+"], lambda one: one["lvl"] in {"warn", "error"}, id="level-and-above"),
     pytest.param(["--level", "ERROR"], lambda one: one["lvl"] == "error", id="level"),
+    pytest.param(["--level", "warning,CRITICAL"], lambda one: one["lvl"] in {"warn", "error"}, id="level-as-the-stdlib-says"),
     pytest.param(["--project", ULID, "--user", "u3"], lambda one: (one["projectId"], one["userId"]) == (ULID, "u3"), id="ids"),
     pytest.param(["error: timeout"], lambda one: "error: timeout" in one["msg"], id="text"),
     pytest.param(["école", "-i"], lambda one: "école" in one["msg"].lower(), id="any-case"),
@@ -187,7 +190,7 @@ def test_times_without_a_zone_are_those_that_are_shown(root):
     assert local.stdout == utc.stdout == lines_of([one for one in everything(root) if one["ts"] >= NOW + 60_000])
 
 
-@pytest.mark.parametrize("given", ["today", "00:00", "00:00:00", "-20d"])
+@pytest.mark.parametrize("given", ["today", "00:00", "00:00:00", "-20d", "480 hours ago", "20 d"])
 def test_times_near_now(tmp_path, printed, given):
     """
     Times may be said as of today, and how long ago with the sign of journalctl.
@@ -211,7 +214,7 @@ def test_nothing_found(root, printed):
     assert printed("search", "--root", root, "there is no such text") == (1, b"", "")
 
 
-@pytest.mark.parametrize("command", [["search", "there is no such text"], ["build", "x"], ["timeline", "x"]])
+@pytest.mark.parametrize("command", [["search", "there is no such text"], ["build", UNKNOWN], ["timeline", UNKNOWN]])
 def test_nothing_found_is_said_to_a_person(root, command):
     """
     Where standard error is a terminal, one line says that nothing was found.
@@ -268,7 +271,7 @@ def test_short_waiting_shows_nothing():
         pytest.param(["--tex"], "no such option '--tex', did you mean one of: ", id="option"),
         pytest.param(["--tier", "bild"], "--tier: there's no 'bild'; did you mean 'build'?", id="tier"),
         pytest.param(["--level", "loud"], "--level: there's no 'loud'", id="level"),
-        pytest.param(["--since", "tomorrow"], "--since: 'tomorrow' isn't a time", id="since"),
+        pytest.param(["--since", "tomorrow"], "--since: 'tomorrow' isn't a time; give 2h, today, yesterday, 10:15, ", id="since"),
         pytest.param(["-E", "("], "TEXT: '(' ", id="pattern"),
         pytest.param(["--cursor", "x"], "--cursor: isn't one that a search has given", id="cursor"),
         pytest.param(["--where", "=3"], "--where: '=3' isn't a condition", id="where"),
@@ -664,7 +667,39 @@ def test_build_that_nobody_knows(built, printed):
     """
     A build without a log ends with 1.
     """
-    assert printed("build", "01BX5ZZKBKACTAV9WEVGEMMVS0", "--root", built) == (1, b"", "")
+    assert printed("build", UNKNOWN, "--root", built) == (1, b"", "")
+
+
+@pytest.mark.parametrize("command", ["build", "timeline"])
+def test_an_id_as_a_terminal_shows_it(built, printed, command):
+    """
+    The end of an id is enough where one alone ends so.
+    """
+    whole = printed(command, ULID, "--root", built)
+
+    assert whole[0] == 0
+    assert printed(command, f"…{ULID[-7:]}", "--root", built) == printed(command, ULID[-7:], "--root", built) == whole
+
+
+@pytest.mark.parametrize("command", ["build", "timeline"])
+@pytest.mark.parametrize(
+    ("ids", "given", "said"),
+    [
+        pytest.param([ULID], "96KSXZV", "'96KSXZV' isn't a ULID, and no id here ends so; --full shows ids whole", id="unknown"),
+        pytest.param([ULID, LIKE_IT], ULID[-7:], f"2 end so ({ULID}, {LIKE_IT}); give one whole", id="several"),
+    ],
+)
+def test_an_id_that_is_none(tmp_path, printed, command, ids, given, said):
+    """
+    What is no id and no end of one alone is told, since nothing could be found.
+    """
+    for tier in ("build", "action"):
+        write(tmp_path, [(NOW, tier, "info", {"project_id": one, "build_id": one}, "m", {}) for one in ids])
+
+    exit_code, output, errors = printed(command, given, "--root", tmp_path)
+
+    assert (exit_code, output) == (2, b"")
+    assert said in errors
 
 
 def test_timeline_has_all_tiers_in_order(built, printed):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -76,6 +77,31 @@ def test_a_wide_table_is_one_record_below_the_other(root):
     assert lines[15] == "-- 2"
     assert "seq         60" in lines
     assert 'data        {"ms":3,"odd":"a,b"}' in lines
+
+
+@pytest.mark.parametrize("query", ["SELECT seq FROM events WHERE data.odd = 500", "SELECT sum(data.ms) FROM events"])
+def test_what_json_can_not_be_is_hinted_at(root, query):
+    """
+    Who takes a value in data for a number is told how to ask.
+    """
+    result = call("--root", root, query)
+
+    assert result.exit_code == 2
+    assert "; data is JSON: compare texts, as in data->>'status' = '500', " in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("columns", ["ts, msg", "ts, ts AS again, msg"])
+def test_a_time_stays_in_one_line(root, columns):
+    """
+    On a narrow terminal texts go on in the next line, and times don't.
+    """
+    query = f"SELECT {columns} || repeat(' and so on', 9) AS msg FROM events WHERE seq = 60"
+
+    result = call(query, "--root", root, "--table", env={"COLUMNS": "60"})
+
+    times = re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S*", result.stdout)
+    assert len(times) == columns.count("ts")
+    assert max(map(len, result.stdout.splitlines())) <= 60 or "-- 1" in result.stdout
 
 
 def test_csv(root):

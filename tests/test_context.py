@@ -79,7 +79,7 @@ class TestBind:
         """
         A misspelt id is the caller's mistake, and binds nothing.
         """
-        with pytest.raises(TypeError, match="projectid"):
+        with pytest.raises(TypeError, match="there's no id 'projectid'; did you mean 'project_id'"):
             bind(req_id="r", projectid="p")
 
         assert current() == EMPTY

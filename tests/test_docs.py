@@ -433,6 +433,23 @@ def test_uvicorn_loses_nothing_on_sigterm(tmp_path: Path) -> None:
     assert events[-1]["msg"].startswith("Finished server process")
 
 
+@pytest.mark.parametrize(
+    ("page", "address"),
+    [pytest.param("uvicorn", "--port={}", id="uvicorn"), pytest.param("gunicorn", "--bind=127.0.0.1:{}", id="gunicorn")],
+)
+def test_a_server_says_why_it_cannot_start(page: str, address: str, tmp_path: Path) -> None:
+    """
+    The page's server says on the terminal that its port is in use.
+    """
+    write_files(f"how-to/{page}", tmp_path)
+    said = tmp_path / "server.out"
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with running([*command_of(f"how-to/{page}", page), address.format(port)], tmp_path):
+            wait_for(lambda: "in use" in said.read_text(), "word of the port")
+
+
 def test_gunicorn(tmp_path: Path) -> None:
     """
     Each of the page's workers writes the requests it served, by their ids, as an
@@ -658,7 +675,7 @@ def options_of(factory: Callable[..., object], *without: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("heading", "factory", "without"),
     [
-        pytest.param("TierHandler", tierlog.TierHandler, (), id="TierHandler"),
+        pytest.param("TierHandler", tierlog.TierHandler, ("unknown",), id="TierHandler"),
         pytest.param(
             "EnvelopeFormatter",
             tierlog.EnvelopeFormatter,

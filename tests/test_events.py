@@ -44,17 +44,44 @@ class TestLogEvent:
             pytest.param("warn", "warn", None, id="warn"),
             pytest.param("warning", "warn", None, id="warning"),
             pytest.param("critical", "error", "CRITICAL", id="critical"),
-            pytest.param("LOUD", "info", "LOUD", id="unknown"),
-            pytest.param(7, "info", 7, id="number"),
+            pytest.param("ERROR", "error", None, id="upper-case"),
+            pytest.param("Fatal", "error", "CRITICAL", id="fatal"),
+            pytest.param(40, "error", None, id="number"),
+            pytest.param(7, "debug", "Level 7", id="odd-number"),
         ],
     )
     def test_levels(self, tierlog_events, given, lvl, level):
         """
-        Any level is taken; what isn't one of the four is kept in the data.
+        Any of the stdlib's levels is taken; what isn't one of the four is kept in the data.
         """
         tierlog.log_event("system", "log", given, "hello")
 
         assert (tierlog_events[0]["lvl"], tierlog_events[0]["data"].get("level")) == (lvl, level)
+
+    @pytest.mark.parametrize(
+        ("given", "written"),
+        [
+            pytest.param("LOUD", "LOUD", id="word"),
+            pytest.param(None, "None", id="none"),
+            pytest.param(True, "True", id="bool"),
+        ],
+    )
+    def test_no_level(self, tierlog_events, given, written):
+        """
+        What is no level becomes info, and is noted among what isn't valid.
+        """
+        tierlog.log_event("system", "log", given, "hello", {"a": 1})
+
+        event = tierlog_events[0]
+        assert (event["lvl"], event["data"]) == ("info", {"a": 1, "_tierlog": {"invalid": {"lvl": written}}})
+
+    def test_no_level_and_no_id(self, tierlog_events):
+        """
+        A level and an id that aren't valid are both noted.
+        """
+        tierlog.log_event("system", "log", "err", "hello", project_id="bad")
+
+        assert tierlog_events[0]["data"]["_tierlog"]["invalid"] == {"lvl": "err", "projectId": "bad"}
 
     @pytest.mark.parametrize("data", [pytest.param(None, id="none"), pytest.param([1], id="list"), pytest.param("x", id="text")])
     def test_any_data(self, tierlog_events, data):

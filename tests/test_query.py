@@ -530,7 +530,7 @@ class TestWrongQuestions:
             ({"text": "(", "regex": True}, "text"),
             ({"text": r"(a)\1", "regex": True}, "text"),
             ({"text": r"(?=a)b", "regex": True}, "text"),
-            ({"where": {"a": 1}}, "where"),
+            ({"where": "a=1"}, "where"),
             ({"where": {"": 1}}, "where"),
             ({"where": {"a": ("~", 1)}}, "where"),
             ({"where": {"a": ("<", True)}}, "where"),
@@ -570,6 +570,13 @@ class TestWrongQuestions:
         """
         with pytest.raises(QueryError, match="did you mean 'system'"):
             open_store(tmp_path).search(tiers="sytem")
+
+    def test_misspelt_filter(self, tmp_path):
+        """
+        A filter that there isn't names the nearest.
+        """
+        with pytest.raises(QueryError, match="did you mean 'levels'"):
+            open_store(tmp_path).search(level="error")
 
     @pytest.mark.parametrize(
         ("place", "problem"),

@@ -4,7 +4,9 @@ Counting: the numbers are those of parsing every line, whoever knows them.
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
+from contextlib import closing
 
 import pytest
 
@@ -103,6 +105,27 @@ def test_the_catalog_answers_alone(root):
         path.write_bytes(b"?" * path.stat().st_size)
 
     assert open_store(root).count(("tier", "lvl", "hour")) == expected
+
+
+@pytest.mark.parametrize(("by", "is_needed"), [("lvl", True), ("src", False)])
+def test_damaged_details(root, by, is_needed):
+    """
+    A segment whose details can't be read is counted by its lines, which is told; where they
+    aren't needed, they aren't looked at. The catalog still answers for the others.
+    """
+    write(root, some(60))
+    catalogued(root)
+    expected = counts(everything(root), by)
+    with closing(sqlite3.connect(root / ".tierlog" / "catalog.sqlite")) as connection, connection:
+        connection.execute("UPDATE tierlog_segments SET details = x'01' WHERE tier = 'system'")
+    for path in files(root) if is_needed else ():
+        if "system" not in path.parts:
+            path.write_bytes(b"?" * path.stat().st_size)
+
+    found = open_store(root).count(by)
+
+    assert found == expected
+    assert [one.name for one in found.problems] == [str(root / ".tierlog" / "catalog.sqlite")] * is_needed
 
 
 @pytest.mark.parametrize("is_catalogued", [False, True], ids=["scan", "catalog"])

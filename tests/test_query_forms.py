@@ -61,7 +61,7 @@ def _is_proven(request, monkeypatch):
         pytest.param(line(NOW).replace(b'"lvl":"info",', b""), id="no-level"),
     ],
 )
-@pytest.mark.parametrize("step", [1, 600_000], ids=["one-hour", "hours"])
+@pytest.mark.parametrize("step", [1, 60_000, 600_000], ids=["one-hour", "two-hours", "hours"])
 def test_one_line_that_is_different(odd, step, is_proven):
     """
     One line in another form is noticed wherever it is, also when another line has the bytes
@@ -71,7 +71,7 @@ def test_one_line_that_is_different(odd, step, is_proven):
     tally = _forms.Tally("system", _by_bytes, _forms.Forms())
 
     assert sum(tally.count(b"".join(plain) + b'{"ts":1').values()) == 61
-    for at in (0, 30, 61):
+    for at in (0, 30, 47, 61):  # the next hour begins with the 47th
         assert tally.count(b"".join([*plain[:at], odd, *plain[at:]])) is None
 
 
@@ -85,6 +85,28 @@ def test_one_line_of_another_hour(is_proven):
     for at in (hour - 1, hour + HOUR, hour + 9 * HOUR):
         block = line(hour) * 20 + line(at) + line(hour + HOUR - 1) * 20
         assert tally.count(block) == {(hour, "info"): 40, (at // HOUR * HOUR, "info"): 1}
+
+
+@pytest.mark.parametrize("before", [1, 20])
+@pytest.mark.parametrize("behind", [1, 20])
+def test_a_block_in_which_an_hour_ends(before, behind):
+    """
+    It is cut there, and no line is looked at, unless one is on the wrong side.
+    """
+    hour = NOW // HOUR * HOUR
+    lines = [line(hour - 5_000 * n) for n in range(before, 0, -1)] + [line(hour + 100_000 * n) for n in range(behind)]
+    lines[-1] = lines[-1].replace(b'"info"', b'"warn"')
+    expected = {(hour - HOUR, "info"): before, (hour, "info"): behind - 1, (hour, "warn"): 1}
+    tally = _forms.Tally("system", None, _forms.Forms())
+
+    assert Counter(tally.count(b"".join(lines))) == Counter(expected)
+
+    tally = _forms.Tally("system", _by_bytes, _forms.Forms())
+    for at in range(len(lines)):
+        turned = [*lines[:at], line(hour + 1), line(hour - 1), *lines[at:]]
+        assert Counter(tally.count(b"".join(turned))) == Counter(expected) + Counter(
+            {(hour - HOUR, "info"): 1, (hour, "info"): 1}
+        )
 
 
 def test_spans():

@@ -5,8 +5,11 @@ Queries over folders and stores, packed and catalogued, while segments are writt
 from __future__ import annotations
 
 import random
+import sqlite3
 import tempfile
 import threading
+import zlib
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -268,6 +271,14 @@ class TestStores:
         assert all(one.id == ULID for one in found if one.tier == "build")
 
 
+def damaged(root, details, where=""):
+    """
+    Put something else in the place of segments' details in the catalog.
+    """
+    with closing(sqlite3.connect(root / ".tierlog" / "catalog.sqlite")) as connection, connection:
+        assert connection.execute(f"UPDATE tierlog_segments SET details = ?{where}", (details,)).rowcount
+
+
 class TestCatalog:
     def test_it_is_never_the_truth(self, root):
         """
@@ -300,6 +311,99 @@ class TestCatalog:
 
         assert list(search) == everything(root)
         assert [problem.name for problem in search.problems] == [str(root / ".tierlog" / "catalog.sqlite")]
+
+    @pytest.mark.parametrize(
+        ("asked", "ok", "is_needed"),
+        [
+            pytest.param({}, lambda e: True, True, id="everything"),
+            pytest.param({"text": "record 4"}, lambda e: "record 4" in e["msg"], False, id="text"),
+            pytest.param({"text": "a"}, lambda e: "a" in e["msg"], False, id="short-text"),
+            pytest.param(
+                {"text": "record 4", "limit": 99, "order": "desc"}, lambda e: "record 4" in e["msg"], False, id="newest"
+            ),
+            pytest.param({"where": {"deep.even": True}}, lambda e: e["data"]["deep"]["even"], False, id="where"),
+            pytest.param({"levels": "error"}, lambda e: e["lvl"] == "error", True, id="level"),
+            pytest.param({"user_id": "u3"}, lambda e: e["userId"] == "u3", True, id="id"),
+            pytest.param({"text": "record", "since": NOW + 9_500}, lambda e: e["ts"] >= NOW + 9_500, True, id="time"),
+            pytest.param({"text": "record", "until": NOW + 9_500}, lambda e: e["ts"] < NOW + 9_500, True, id="end"),
+        ],
+    )
+    @pytest.mark.parametrize("damage", [b"", b"\x02{}", b"\x01damaged", b"\x01" + zlib.compress(b'{"ids":[]}')])
+    def test_damaged_details(self, root, asked, ok, is_needed, damage):
+        """
+        Where details of a segment are needed and can't be read, that is told once, and all is found.
+        """
+        write(root, some(60))
+        catalogued(root)
+        damaged(root, damage)
+
+        search = open_store(root).search(**asked)
+        found = list(search)
+
+        expected = [event for event in everything(root) if ok(event)]
+        assert found == (expected[::-1] if asked.get("order") == "desc" else expected)
+        assert [one.name for one in search.problems] == [str(root / ".tierlog" / "catalog.sqlite")] * is_needed
+        assert all("can't be used" in one.problem and "catalog rebuild" in one.problem for one in search.problems)
+
+    @pytest.mark.parametrize("packing", [None, "gz", "zst"])
+    def test_damaged_details_of_objects(self, root, packing):
+        """
+        So it is for objects, whose parts are fetched one by one if they are known.
+        """
+        write(root, some(60))
+        events, store = everything(root), MemoryStore()
+        ship(root, store, packing=packing)
+        catalogued(root, store)
+        damaged(root, b"\x01damaged")
+
+        search = open_store([root, store]).search(text="record")
+
+        assert list(search) == events
+        assert [one.name for one in search.problems] == [str(root / ".tierlog" / "catalog.sqlite")]
+
+    def test_damaged_details_of_a_large_segment(self, root, monkeypatch):
+        """
+        So it is for a segment that is too large to be read at once; of others they are still used.
+        """
+        monkeypatch.setattr(_scan, "_AT_ONCE_BYTES", 0)
+        write(root, some(60))
+        catalogued(root)
+        damaged(root, b"\x01damaged", " WHERE tier = 'system'")
+
+        search = open_store(root).search(text="record")
+
+        assert list(search) == everything(root)
+        assert len(search.problems) == 1
+
+    def test_blocks_that_cannot_hold_an_id_are_not_read(self, root):
+        """
+        In a segment of several blocks, only those are looked into in which the catalog knows an id.
+        """
+        events = [(NOW + n, "system", "info", {"user_id": f"u{n // 6}"}, "record", {"more": "x" * 60_000}) for n in range(12)]
+        write(root, events, max_bytes=9_000_000)
+        catalogued(root)
+        expected = [event for event in everything(root) if event["userId"] == "u1"]
+        (path,) = files(root)
+        body = path.read_bytes()
+        path.write_bytes(body[:200_000].replace(b'"userId":"u0"', b'"userId":"u1"') + body[200_000:])
+
+        assert list(open_store(root).search(user_id="u1", text="record")) == expected
+        assert len(list(open_store(root, catalog=False).search(user_id="u1", text="record"))) > len(expected)
+
+    @pytest.mark.usefixtures("little_memory")
+    def test_lines_that_are_read_twice_are_counted_once(self, root):
+        """
+        What isn't kept in the memory is read again, and its torn lines count once.
+        """
+        write(root, some(30))
+        events, part = everything(root), files(root)[0]
+        part.write_bytes(b'no "record" line\n' + part.read_bytes())
+        catalogued(root)
+
+        search = open_store(root).search(text="record")
+
+        assert list(search) == events
+        assert search.skipped == 1
 
     def test_reading_makes_none(self, root):
         """

@@ -712,3 +712,94 @@ class TestManyLines:
         within = stream.feed_lines([BEGIN + "RSA PRIVATE KEY-----", row]) + stream.let_go_lines() + stream.feed_lines([row])
 
         assert (waiting, let_go, within) == ([], [row], [MARK])
+
+
+WORD = "hunter25Zk6Ym"
+RANDOM = "a8Kd3Lm9Qx2Zr7Tw5Bv1"
+
+
+@pytest.mark.parametrize("between", [[], [""]], ids=["", "an empty line"])
+class TestBelow:
+    def ways(self, name, between, value):
+        """
+        Return what each way of taking lines makes of them: whole chunks, lines, many lines, many at a time.
+        """
+        lines = ["before", name, *between, value, "after"]
+        chunks, together, apart = StreamRedactor(), StreamRedactor(), StreamRedactor()
+        return [
+            "".join([chunks.feed("\n".join(lines)), chunks.close()]).split("\n"),
+            fed_lines(lines, Redactor()),
+            together.feed_lines(lines) + together.close_lines(),
+            [out for line in lines for out in apart.feed_lines([line])] + apart.close_lines(),
+        ]
+
+    @pytest.mark.parametrize(
+        ("name", "value", "secret"),
+        [
+            ("Password:", WORD, WORD),
+            ("password= ", f"  {WORD}", WORD),
+            ("DB_PASSWORD=", WORD, WORD),
+            ("[sudo] password for bob:", WORD, WORD),
+            ("\x1b[1mPassword:\x1b[0m", f"\x1b[31m{WORD}\x1b[0m", WORD),
+            ("Your API token:", RANDOM, RANDOM),
+            ("client_secret:", f'"{RANDOM}",', RANDOM),
+            ('  "client_secret":', f"    '{RANDOM}'", RANDOM),
+            ("aws_secret_access_key:", f"{RANDOM}{RANDOM[:18]}/+", f"{RANDOM}{RANDOM[:18]}/+"),
+            ("CLOUDFLARE_API_TOKEN=", f"{RANDOM}{RANDOM[:18]}_-", f"{RANDOM}{RANDOM[:18]}_-"),
+            ("api_key=", RANDOM, RANDOM),
+            ("SECRET_KEY_BASE=", f"{RANDOM}==", f"{RANDOM}=="),
+            ("Authorization: Bearer", RANDOM, RANDOM),
+            ("authorization: basic", "Ym9iOmh1bnRlcjI1WmsK", "Ym9iOmh1bnRlcjI1WmsK"),
+        ],
+    )
+    def test_a_word_is_hidden(self, between, name, value, secret):
+        """
+        A word below a line that ends in a secret's name is hidden, however the lines come; nothing else is.
+        """
+        for out in self.ways(name, between, value):
+            assert out[: 2 + len(between)] == ["before", name, *between]
+            assert re.sub(r"\[REDACTED:[a-z\-]+\]", "MARK", out[-2]) == value.replace(secret, "MARK")
+            assert out[-1] == "after"
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            *(("Password:", value) for value in ("Connecting", "Logged in 2 times.", "Retrying...", "Done!", "bob@web-1:~$")),
+            *(
+                ("Password:", value)
+                for value in ("$ ls -la1", "/usr/lib/x1.so", "v1.2.3-rc1", "2026-01-01T00:00:00Z", "main.go:12:")
+            ),
+            *(("Password:", value) for value in ("https://example.com/a1", "bob@example.com", "--force1", "[REDACTED:password]")),
+            *(("password=", value) for value in ("USER=bob12", "{", "${DB_PASSWORD}", "********")),
+            ("secret:", "build-2024"),
+            ("secrets:", "DB_PASSWORD_2"),
+            ("tokens:", "1234567"),
+            ("token:", "Downloading foo-1.2.3"),
+            ("name:", WORD),
+            ("cache key:", "linux-py3-1a2b3c4d5e6f"),
+            ("wait for the password", WORD),
+        ],
+    )
+    def test_what_else_follows_stays(self, between, name, value):
+        """
+        What follows a prompt and is no secret stays: sentences, prompts, numbers, names, paths.
+        """
+        for out in self.ways(name, between, value):
+            assert out == ["before", name, *between, value, "after"]
+
+
+def test_only_the_next_line_is_below():
+    """
+    A word further down stays, and it is counted once, also when others are looked at together.
+    """
+    redactor = Redactor()
+    stream = StreamRedactor(redactor)
+
+    out = (
+        stream.feed_lines(["Password:", "", "", WORD, "token:", RANDOM, RANDOM])
+        + stream.feed_lines([WORD])
+        + stream.close_lines()
+    )
+
+    assert out == ["Password:", "", "", WORD, "token:", "[REDACTED:secret-assignment]", RANDOM, WORD]
+    assert redactor.counts() == {"secret-assignment": 1}

@@ -14,6 +14,9 @@ import pytest
 
 import tierlog
 from conftest import ULID
+from tierlog.options import SHIPPING_OPTIONS, parameter_names
+from tierlog.r2 import R2Sink
+from tierlog.segments import SegmentSink
 from tierlog.sinks import MemorySink
 
 
@@ -98,6 +101,34 @@ class TestConfigure:
 
         assert says in str(caught.value)
         assert logging.getLogger().handlers == before
+
+    @pytest.mark.parametrize("name", ["RETENTION", "HOLD", "CATALOG", "ACCESS_KEY_ID"])
+    def test_a_variable_that_goes_with_a_bucket(self, tmp_path, monkeypatch, name):
+        """
+        Without the bucket it can't do what it says: the error says what is missing.
+        """
+        monkeypatch.setenv("TIERLOG_ROOT", str(tmp_path))
+        monkeypatch.setenv(f"TIERLOG_{name}", "x")
+
+        with pytest.raises(tierlog.ConfigError, match=rf"^TIERLOG_{name}: goes with a bucket .*TIERLOG_BUCKET\)$"):
+            tierlog.configure()
+
+    def test_a_misspelt_variable_of_shipping(self, monkeypatch):
+        """
+        The nearest is told, though it goes with a bucket.
+        """
+        monkeypatch.setenv("TIERLOG_RETENTON", "90d")
+
+        with pytest.raises(tierlog.ConfigError, match="^TIERLOG_RETENTON: .*did you mean 'retention'"):
+            tierlog.configure()
+
+    def test_what_goes_with_a_bucket_is_known_without_the_extra(self):
+        """
+        The names are those that the sink that ships has besides the segments' own.
+        """
+        own = {*parameter_names(SegmentSink), "clock"}
+
+        assert set(SHIPPING_OPTIONS) == parameter_names(R2Sink) - own
 
     def test_misspelt_environment_variable(self, tmp_path, monkeypatch):
         """

@@ -8,12 +8,14 @@ import os
 import threading
 import time
 
+import orjson
 import pytest
 from click.testing import CliRunner
 
 import children
 from tierlog.cli._app import app, run
 from tierlog.errors import StoreError
+from tierlog.kinds import TIERS
 from tierlog.layout import local_path
 from tierlog.segments import SegmentSink, finished
 from tierlog.shipping import (
@@ -82,12 +84,51 @@ class TestDestination:
         """
         (root / ".tierlog" / "ships").write_bytes(content)
 
-        results = {name: CliRunner().invoke(app, [name, "--root", str(root)]) for name in ("stats", "cleanup", "recover")}
+        results = {name: CliRunner().invoke(app, [name, "--root", str(root)]) for name in ("stats", "recover")}
 
         assert destination(root) == Destination("")
-        assert {name: result.exit_code for name, result in results.items()} == {"stats": 0, "cleanup": 0, "recover": 1}
+        assert {name: result.exit_code for name, result in results.items()} == {"stats": 0, "recover": 1}
         assert all(result.stderr.count("\n") == 1 and "is damaged" in result.stderr for result in results.values())
         assert results["recover"].stdout == "recovered 0 segments; 1 segment still waits\n"
+
+    @pytest.mark.parametrize(
+        "noted",
+        [
+            {"v": 1},
+            {"retention": None},
+            {"retention": {"system": 86400}},
+            {"retention": {tier: "x" for tier in TIERS}},
+            {"hold": None},
+            {"hold": "shop"},
+            {"bucket": None},
+        ],
+    )
+    def test_what_it_lacks_is_not_guessed(self, root, noted, capsys):
+        """
+        An older note, or a damaged one: nothing is deleted and no rule printed, and one line says what to do.
+        """
+        whole = {"bucket": "b", "prefix": "", "endpoint_url": None, "has_checkpoints": False}
+        known = {"retention": dict.fromkeys(TIERS, 86400.0), "hold": []} if noted != {"v": 1} else {}
+        (root / ".tierlog" / "ships").write_bytes(orjson.dumps({**whole, **known, **noted}))
+
+        codes = [run([*command, "--root", str(root)]) for command in (["cleanup", "--local-only"], ["r2", "lifecycle"])]
+
+        told = capsys.readouterr()
+        assert (codes, told.out) == ([2, 2], "")
+        assert len(told.err.splitlines()) == 2
+        assert all("--config" in line and "--retention for every tier" in line for line in told.err.splitlines())
+
+    def test_what_is_said_of_one_tier_says_nothing_of_the_others(self, root, capsys):
+        """
+        Where it isn't known how long segments are kept, all tiers must be named.
+        """
+        note_destination(root, Destination("b"))
+        command = ["cleanup", "--local-only", "--root", str(root), "--retention"]
+
+        codes = [run([*command, given]) for given in ("build=14d", "14d", "default=14d")]
+
+        assert codes == [2, 0, 0]
+        assert "for every tier" in capsys.readouterr().err
 
     def test_it_replaces_what_cant_be_read(self, root):
         """
@@ -110,6 +151,26 @@ class TestDestination:
             note_destination(root, Destination("bucket"))
 
         assert sorted(os.listdir(root / ".tierlog")) == before
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_stats_say_what_waits_in_one_line(root, waits):
+    """
+    What to grep for stands in a line, however long, and no age is told of nothing.
+    """
+    problem = "the bucket can't be reached " * 10
+    if not waits:
+        (found,) = finished(root)
+        (root / local_path(found.place)).unlink()
+    note_destination(root, Destination("b" * 60))
+    note_trouble(root, Trouble(1, problem) if waits else None)
+
+    result = CliRunner().invoke(app, ["stats", "--root", str(root)])
+
+    ships, *error = result.stdout.splitlines()[-2 if waits else -1 :]
+    assert result.exit_code == int(waits)
+    assert (" 1 segment to be shipped" in ships, "the oldest for" in ships, "nothing waits" in ships) == (waits, waits, not waits)
+    assert [line.strip() for line in error] == [f"last error: {problem}".strip()] * waits
 
 
 def test_what_cant_be_read_is_told_in_one_line(root, capsys):

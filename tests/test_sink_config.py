@@ -60,6 +60,7 @@ def test_sink_of_another_package(package):
         pytest.param({"type": "tee", "sinks": "memory"}, "sink.sinks: 'memory' isn't a list", id="name-of-a-sink"),
         pytest.param({"type": "tee"}, "sink.sinks: None isn't a list", id="no-sinks"),
         pytest.param({"type": "segments", "root": "a\0b"}, "sink: can't be made", id="no-path"),
+        pytest.param({"type": "segments", "retention": "90d"}, "sink.retention: goes with a bucket", id="lone"),
     ],
 )
 def test_errors(package, given, says):

@@ -128,6 +128,7 @@ class _Http:
         kind = message["type"]
         if kind == "http.response.start":
             request.status = message["status"]
+            request.bind_annotated()  # for background tasks, if the endpoint ran in a thread
             message = self._with_id(message)
         elif (kind == "http.response.body" and not message.get("more_body")) or kind == "http.response.pathsend":
             request.complete()  # at once: another task may hear of it before this one goes on

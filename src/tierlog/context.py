@@ -121,7 +121,10 @@ class Context:
         Raises:
             TypeError: An id isn't one of the known ones.
         """
-        return Context(**{**self.fields(), "is_muted": self.is_muted, **ids})
+        try:
+            return Context(**{**self.fields(), "is_muted": self.is_muted, **ids})
+        except TypeError:
+            raise TypeError(_unknown(next(name for name in ids if name not in _FIELDS))) from None
 
     def fields(self) -> dict[str, Any]:
         """
@@ -140,6 +143,13 @@ class Context:
 
     def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Context], tuple[dict[str, Any]]]:
         return _unpickled, (self.fields(),)
+
+
+def _unknown(name: object) -> str:
+    import difflib  # noqa: PLC0415 -- 3 ms, and only on the way to an error
+
+    near = difflib.get_close_matches(str(name), _FIELDS, n=1)
+    return f"there's no id {name!r}; {f'did you mean {near[0]!r}?' if near else 'there are ' + ', '.join(_FIELDS)}"
 
 
 def _unpickled(fields: dict[str, Any]) -> Context:

@@ -16,14 +16,17 @@ so that reading it needs no SQL library.
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from tierlog.facts import Block, Facts
+from tierlog.blocks import Block
+
+
+if TYPE_CHECKING:
+    from tierlog.facts import Facts
 
 
 __all__ = ["Details", "hash_of", "pack", "unpack"]
@@ -95,7 +98,7 @@ def unpack(blob: bytes, first_ts: int, only: Mapping[str, str] | None = None) ->
             blocks=_blocks(content["blocks"], first_ts),
             frames=tuple(content.get("frames", ())),
         )
-    except (zlib.error, KeyError, TypeError, IndexError) as e:
+    except (zlib.error, KeyError, TypeError, IndexError, AttributeError) as e:
         raise ValueError(f"its details can't be read ({e})") from e
 
 
@@ -110,6 +113,8 @@ def hash_of(name: str, value: str | None) -> int:
     Return what an id is found by; of None, what segments are found by where it isn't
     known which ids of this name stand in them.
     """
+    import hashlib  # noqa: PLC0415 -- 7 ms, and most searches have no ids
+
     text = name if value is None else f"{name}\0{value}"
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big", signed=True)
 

@@ -34,6 +34,7 @@ __all__ = [
     "make_head",
     "short_text",
     "valid_id",
+    "with_notes",
 ]
 
 KEYS: Final = (
@@ -130,6 +131,17 @@ class Head(NamedTuple):
     starts: int
     ends: int
     notes: Mapping[str, Any] | None
+
+
+def with_notes(own: Any, notes: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the notes of a line: those that its data has by now, and *notes*.
+    """
+    if type(own) is not dict:
+        return dict(notes)
+    invalid = own.get("invalid")
+    more = {"invalid": {**invalid, **notes["invalid"]}} if type(invalid) is dict and "invalid" in notes else {}
+    return {**own, **notes, **more}
 
 
 def valid_id(value: str, id_format: str) -> bool:

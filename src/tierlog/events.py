@@ -12,13 +12,14 @@ from typing import Any
 from tierlog.context import Context, bound, current
 from tierlog.handler import all_handlers as _handlers
 from tierlog.handler import handlers
-from tierlog.kinds import LEVELS
+from tierlog.kinds import LEVELS, level_name
+from tierlog.plain import text_of
+from tierlog.report import report
 
 
 __all__ = ["build", "log_event"]
 
 _NUMBERS = {name: number for number, name in LEVELS.items()}
-_OTHER_LEVELS = {"warning": ("warn", 30, None), "critical": ("error", 50, "CRITICAL")}
 _SRC = "event"
 
 
@@ -46,8 +47,9 @@ def log_event(
 
         kind: What happened, in the tier's vocabulary; the tier's default if None.
 
-        lvl: ``debug``, ``info``, ``warn`` or ``error``; ``warning`` and
-            ``critical`` are taken, too.
+        lvl: ``debug``, ``info``, ``warn`` or ``error``. The stdlib's names are
+            taken, too, in any case of letters, and so are its numbers; what is
+            neither becomes ``info``, and ``data._tierlog`` says what it was.
 
         msg: The message.
 
@@ -88,11 +90,20 @@ def _with_level(given: Any, data: Any) -> tuple[str, int, Any]:
     Return the ``lvl`` and number of one that isn't one of the four, and the data
     with its name.
     """
-    lvl, number, name = _OTHER_LEVELS.get(given, ("info", 20, given)) if type(given) is str else ("info", 20, given)
-    if name is None:
-        return lvl, number, data
+    number = int.__index__(given) if isinstance(given, int) and not isinstance(given, bool) else None
+    if isinstance(given, str):  # an enum's member, too
+        number = logging.getLevelNamesMapping().get(str.upper(str.strip(given)))
+    if number is None:
+        report("lvl", "an event's lvl is none, and became info; its data._tierlog.invalid says what was given")
+        return "info", logging.INFO, _with(data, "_tierlog", {"invalid": {"lvl": text_of(given)}})
+    if number in LEVELS:
+        return LEVELS[number], number, data
+    return level_name(number), number, _with(data, "level", logging.getLevelName(number))
+
+
+def _with(data: Any, name: str, value: Any) -> dict[str, Any]:
     own = data if type(data) is dict else {} if data is None else {"data": data}
-    return lvl, number, {**own, "level": name}
+    return {**own, name: value}
 
 
 def _log_as_record(

@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import time
-from typing import Any
+from typing import Any, Never
 
 from tierlog._version import __version__
 from tierlog.context import EMPTY
@@ -74,12 +74,15 @@ class TierHandler(logging.Handler):
         process_events: bool = False,
         exc_locals: bool = False,
         clock: Clock = time.time_ns,
+        **unknown: Never,
     ) -> None:
         # What a process that only imports tierlog doesn't need: half of the import's time.
         from tierlog.pipeline import Pipeline  # noqa: PLC0415
-        from tierlog.sink_config import make_sink  # noqa: PLC0415
+        from tierlog.sink_config import check_handler_names, make_sink  # noqa: PLC0415
         from tierlog.stream import stream_options  # noqa: PLC0415
 
+        if unknown:
+            check_handler_names("", unknown, TierHandler)
         made = make_sink({"type": "segments"} if sink is None else sink)
         options = stream_options(
             instance_name=instance_name,

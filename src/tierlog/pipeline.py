@@ -19,7 +19,7 @@ import orjson
 
 from tierlog import _fork
 from tierlog.context import EMPTY, Context, current
-from tierlog.envelope import DATA_MAX_BYTES, Route
+from tierlog.envelope import DATA_MAX_BYTES, Route, with_notes
 from tierlog.extra import LAST_STANDARD, STANDARD_COUNT, extras, split_extra, with_more
 from tierlog.filter import Stamp
 from tierlog.heads import Heads
@@ -382,7 +382,7 @@ class Pipeline:
         found: dict[str, Any] = data if type(data) is dict else {} if data is None else {"data": data}
         if notes is not None:
             own = found.get("_tierlog")
-            found["_tierlog"] = {**own, **notes} if type(own) is dict else dict(notes)
+            found["_tierlog"] = with_notes(own, notes)
         reason = notes.get("rerouted") if notes is not None else None
         if reason is not None and reason.startswith("no tier"):
             reason = "unknown tier"  # as few labels as there are reasons

@@ -5,8 +5,10 @@ The application: what it says of itself, where it stands, and how it is run.
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import httpx
 import pytest
@@ -65,6 +67,20 @@ class TestItself:
         assert answer.status_code == 503
         assert what in answer.json()["detail"]
         assert str(tmp_path) not in answer.text
+
+    def test_lacks_a_column(self, tmp_path):
+        """
+        A table of builds that lacks a column is told as that, as the database can be reached.
+        """
+        (tmp_path / "logs").mkdir()
+        with closing(sqlite3.connect(tmp_path / "builds.db")) as connection:
+            connection.execute("CREATE TABLE project_build_metrics (id INTEGER PRIMARY KEY, build_id, project_id, status)")
+        app = create_app(tmp_path / "logs", jwt_secret=SECRET, builds=f"sqlite:///{tmp_path / 'builds.db'}")
+
+        answer = ask(app, "/healthz")
+
+        assert answer.status_code == 503
+        assert "no column created_at" in answer.json()["detail"]
 
     def test_metrics(self, served):
         """
@@ -134,6 +150,8 @@ class TestBrowsers:
         answer = httpx.delete(f"{served.url}v1/admin/logs/search", headers={"Authorization": f"Bearer {served.token}"})
 
         assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
+        assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
+        assert answer.json()["detail"] == "this path is asked with GET or HEAD"
 
 
 def test_mounted(tmp_path):

@@ -20,7 +20,7 @@ from tierlog.requests import annotate
 
 
 log = logging.getLogger("app")
-app = FastAPI()
+app, plain = FastAPI(), FastAPI()
 router = APIRouter(prefix="/v1/{org}")
 
 
@@ -30,6 +30,12 @@ def project(org: str, number: int, later: BackgroundTasks):
     later.add_task(log.info, "later %d", number)
     log.info("project %d", number)
     return {"number": number}
+
+
+@plain.get("/in-a-thread")
+def in_a_thread(later: BackgroundTasks):
+    annotate(user_id="u-1")
+    later.add_task(log.info, "later")
 
 
 @app.get("/stream")
@@ -79,6 +85,17 @@ def test_many_at_once(tierlog_events, port):
     assert {(event["tier"], event["projectId"], event["data"]["route"]) for event in last} == {
         ("action", ULID, "/v1/{org}/projects/{number}")
     }
+
+
+def test_background_tasks_of_a_thread(tierlog_events):
+    """
+    What an endpoint in a thread annotates is known to its background tasks.
+    """
+    with serving(TierlogMiddleware(plain)) as port:
+        get(port, "/in-a-thread", {"X-Request-ID": "r-1"})
+        ends(tierlog_events)
+
+    assert [(event["userId"], event["reqId"]) for event in tierlog_events.find(src="app")] == [("u-1", "r-1")]
 
 
 def test_client_goes(tierlog_events, port):

@@ -21,9 +21,9 @@ from tierlog.catalog import Catalog, Entry, sqlite_url
 from tierlog.envelope import DAY_MS, day_of
 from tierlog.facts import facts_of
 from tierlog.layout import Place, local_path, remote_key
-from tierlog.r2 import R2Store
+from tierlog.r2 import R2Sink, R2Store
 from tierlog.segments import Journal
-from tierlog.shipping import Destination, note_destination, object_metadata
+from tierlog.shipping import Destination, destination, note_destination, object_metadata
 from tierlog.stores import Put
 from tierlog.testing import event_line
 
@@ -300,6 +300,119 @@ class TestRemote:
 
         assert ended.returncode == 0
         assert keys(store) == {young}
+
+
+class TestNoted:
+    """
+    A root whose process has noted there how long it keeps, and what it holds.
+    """
+
+    @pytest.fixture(name="service")
+    def _service(self, root, moto, tmp_path):
+        """
+        Return what runs a command in the place of a service that was there.
+        """
+        options = {**moto.options, "prefix": f"{tmp_path.name}/logs"}
+
+        def run(*arguments, retention="50d", hold=(OTHER_ULID,), **variables):
+            R2Sink(root, **options, catalog=False, retention=retention, hold=hold).close()
+            secrets = {f"TIERLOG_{name.upper()}": options[name] for name in ("access_key_id", "secret_access_key", "region")}
+            return tierlog(*arguments, "--root", root, **secrets, **variables)
+
+        return R2Store(**options), run
+
+    def test_it_counts_without_a_config(self, root, service):
+        """
+        What the service keeps longer than the default stays, and what it holds stays however old.
+        """
+        store, run = service
+        kept, held = add(store, place("action", 40)), add(store, place("action", 60, of=OTHER_ULID))
+        add(store, place("action", 60))
+
+        ended = run("cleanup")
+
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert keys(store) == {kept, held}
+        assert "secret" not in (root / ".tierlog" / "ships").read_text()
+
+    def test_the_newest_configuration_counts(self, service):
+        """
+        A process that starts with another one notes that, and shipping by hand notes nothing of it.
+        """
+        store, run = service
+        add(store, place("action", 20))
+
+        run("cleanup", retention="10d", hold=())
+        left = keys(store)
+        held = add(store, place("action", 20))
+        run("ship", retention="forever", hold=())
+        run("cleanup", retention="forever", hold=())
+
+        assert (left, keys(store)) == (set(), {held})
+
+    def test_shipping_by_hand_keeps_it(self, root, service):
+        """
+        Who ships what is left changes where segments go, not how long they stay.
+        """
+        _, run = service
+        run("stats")
+        before = destination(root)
+
+        run("ship")
+
+        assert destination(root) == before
+        assert before.hold == (OTHER_ULID,)
+
+    @pytest.mark.parametrize("variables", [{}, {"TIERLOG_HOLD": ULID}])
+    def test_a_time_of_the_command_line_leaves_the_hold(self, service, variables):
+        """
+        ``--retention`` comes before what is noted; what the service holds stays all the same.
+        """
+        store, run = service
+        held = add(store, place("action", 60, of=OTHER_ULID))
+        add(store, place("system", 20))
+
+        run("cleanup", "--retention", "5d", "--hold", "shop", **variables)
+
+        assert held in keys(store)
+
+    def test_a_file_says_what_is_held(self, root, service, tmp_path):
+        """
+        A ``hold`` in the --config comes before the noted one: so a hold is ended by hand.
+        """
+        store, run = service
+        add(store, place("action", 60, of=OTHER_ULID))
+        (tmp_path / "free.json").write_text(json.dumps({"root": str(root), "hold": []}))
+
+        run("cleanup")
+        before = keys(store)
+        run("cleanup", "--config", tmp_path / "free.json")
+
+        assert (len(before), keys(store)) == (1, set())
+
+    def test_another_bucket_is_not_the_noted_one(self, moto, service):
+        """
+        What is noted of one bucket says nothing of another one.
+        """
+        _, run = service
+
+        ended = run("cleanup", "--bucket", "other", "--endpoint-url", moto.endpoint)
+
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert "--retention for every tier" in ended.stderr
+
+    def test_rules(self, service):
+        """
+        The rules for the bucket say the same times, and there are none where something is held.
+        """
+        _, run = service
+
+        refused = run("r2", "lifecycle")
+        printed = run("r2", "lifecycle", hold=())
+
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "can't hold a project" in refused.stderr
+        assert {rule["Expiration"]["Days"] for rule in json.loads(printed.stdout)["Rules"]} == {50}
 
 
 class TestWrongUse:

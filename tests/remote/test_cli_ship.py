@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import pty
+import socket
 import subprocess
 import sys
 
@@ -16,7 +17,9 @@ import pytest
 from bucket import events, objects, segments
 from children import run
 from tierlog import TierHandler
-from tierlog.segments import SegmentSink
+from tierlog.cli._ship import _sentences
+from tierlog.r2 import R2Sink
+from tierlog.segments import SegmentSink, recover_segments
 
 
 @pytest.fixture(name="root")
@@ -97,6 +100,27 @@ class TestRecover:
         assert (done.returncode, done.stdout) == (0, "recovered 1 segment\n")
         assert len(segments(root)) == 1
 
+    def test_what_it_did_not_end_is_no_fault(self, root):
+        """
+        The stream of a killed process has no end, which ``verify`` says in words, and finds nothing wrong.
+        """
+        run("import os, sys, tierlog; tierlog.configure(root=sys.argv[1]).flush(); os.kill(os.getpid(), 9)", root)
+        tierlog("recover", "--root", root)
+
+        done = tierlog("verify", "--root", root)
+
+        assert done.returncode == 0
+        assert "1 cut: a stream without an end: its process was killed" in done.stdout
+
+    @pytest.mark.parametrize(("live", "said"), [(1, "1 live segment left alone"), (8, "8 live segments left alone")])
+    def test_one_and_many(self, live, said):
+        """
+        Counts have the right noun.
+        """
+        report = dict.fromkeys(("recovered", "torn_lines", "empty", "unmended"), 0)
+
+        assert _sentences({**report, "live": live}) == ["recovered 0 segments", said]
+
     def test_not_a_root(self, tmp_path):
         """
         A folder that isn't tierlog's is refused.
@@ -135,6 +159,36 @@ class TestShip:
         tierlog("recover", "--root", root, **keys(r2))
 
         assert len(objects(r2)) == 2
+
+    @pytest.mark.parametrize("command", ["ship", "recover"])
+    def test_it_compresses_as_the_service_does(self, root, r2, command):
+        """
+        Whoever ships what a service left stores it under the name that the service would have.
+        """
+        R2Sink(root, **r2, catalog=False, compression="zstd").close()
+        killed(root)
+        recover_segments(root)
+
+        done = tierlog(command, "--root", root, "--catalog", "none", **keys(r2))
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert [key.endswith(".ndjson.zst") for key in objects(r2)] == [True]
+
+    def test_a_bucket_that_does_not_answer(self, root):
+        """
+        What still waits is told with the reason, though no attempt has come to an end.
+        """
+        killed(root)
+        recover_segments(root)
+        with socket.create_server(("127.0.0.1", 0)) as mute:
+            url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+            where = ["--bucket", "mute", "--endpoint-url", url, "--catalog", "none"]
+            done = tierlog(
+                "ship", "--root", root, *where, "--timeout", "1s", **keys({"access_key_id": "a", "secret_access_key": "b"})
+            )
+
+        assert (done.returncode, done.stdout) == (1, "shipped 0 segments (0 B); 1 segment still waits\n")
+        assert "no answer within 1 s" in done.stderr
 
     def test_it_may_be_configured_by_a_file(self, root, r2, tmp_path):
         """
@@ -226,4 +280,4 @@ class TestStats:
         done = tierlog("stats", "--root", root)
 
         assert done.returncode == 0
-        assert "0 segments to be shipped" in done.stdout
+        assert "nothing waits to be shipped" in done.stdout

@@ -126,7 +126,8 @@ def create_app(
 
         rate_storage: Where that is counted, in the words of the ``limits`` library.
 
-        max_listeners: How many live tails there may be.
+        max_listeners: How many live tails there may be; one subject may have half of
+            them.
 
         idle_limit: After how many **seconds** without an event one ends.
 
@@ -208,5 +209,6 @@ def _route(endpoint: Endpoint, service: Service) -> Route:
 
 async def _http_problem(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 -- as it is registered
-    detail = {404: "there's no such path; /openapi.json lists them", 405: "this path isn't asked that way"}
+    methods = " or ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
+    detail = {404: "there's no such path; /openapi.json lists them", 405: f"this path is asked with {methods}"}
     return problem_response(ProblemError(error.status_code, detail.get(error.status_code, error.detail), headers=error.headers))

@@ -13,6 +13,7 @@ from typing import Any
 
 from anyio import to_thread
 
+from tierlog.errors import ConfigError
 from tierlog.query import LogStore
 from tierlog.query import builds as query_builds
 from tierlog.report import report
@@ -66,7 +67,7 @@ class Health:
 
     async def problem(self) -> str | None:
         """
-        Return what can't be reached, or doesn't answer; None if all do.
+        Return what can't be reached or used, or doesn't answer; None if all do.
         """
         if self._looking is None and time.monotonic() - self._looked >= _FRESH:
             self._looking = asyncio.ensure_future(to_thread.run_sync(self._look))
@@ -86,7 +87,10 @@ class Health:
             self._at = name
             try:
                 check()
-            except Exception as e:  # noqa: BLE001 -- whatever it is, it can't be reached
+            except Exception as e:  # noqa: BLE001 -- whatever it is, it isn't well
+                if isinstance(e, ConfigError) and e.setting == "table":  # anybody may hear what a table lacks, and nothing else
+                    report("admin-health", f"{name} can't be used: {e.problem}")
+                    return f"{name} can't be used: {e.problem}"
                 report("admin-health", f"{name} can't be reached: {type(e).__name__}: {e}")
                 return f"{name} can't be reached"
         return None

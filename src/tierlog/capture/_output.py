@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from tierlog.capture._levels import Levels
 from tierlog.capture._split import Piece, Splitter
 from tierlog.envelope import MSG_MAX_BYTES, TRUNCATED
 from tierlog.ndjson import truncate
@@ -32,7 +33,7 @@ class Target(Protocol):
     What writes records.
     """
 
-    def __call__(self, src: str, texts: list[str], data: Mapping[str, Any], /, *, truncated: int = 0) -> int:
+    def __call__(self, lvl: str, src: str, texts: list[str], data: Mapping[str, Any], /, *, truncated: int = 0) -> int:
         """
         Write one record for each text, of which so many were *truncated*, and return
         how many were lost.
@@ -55,6 +56,8 @@ class Output:
 
         monotonic: Returns seconds.
 
+        levels: Whether lines that are marked as errors and warnings have such a level.
+
     Attributes:
         name: As above.
 
@@ -66,7 +69,14 @@ class Output:
     """
 
     def __init__(
-        self, name: str, src: str | None, redactor: RedactsValues | None, target: Target, monotonic: Callable[[], float]
+        self,
+        name: str,
+        src: str | None,
+        redactor: RedactsValues | None,
+        target: Target,
+        monotonic: Callable[[], float],
+        *,
+        levels: bool = True,
     ) -> None:
         self.name = name
         self.lines = self.bytes = self.lost = 0
@@ -75,6 +85,7 @@ class Output:
         self._target = target
         self._monotonic = monotonic
         self._splitter = Splitter()
+        self._levels = Levels() if levels else None
         self._stream = None if redactor is None else StreamRedactor(redactor)
         self._states: list[str] = []  # that were overwritten, and aren't written yet
         self._states_size = 0
@@ -148,21 +159,26 @@ class Output:
     def _write_states(self) -> None:
         states, self._states, self._states_size = self._states, [], 0
         if states:
-            self._put(["\n".join(states)], {**self._data, "overwritten": len(states)})
+            self._put("info", ["\n".join(states)], {**self._data, "overwritten": len(states)})
 
     def _write(self, texts: list[str], dropped: int = 0) -> None:
         if dropped and texts:
             self._write(texts[:-1])
-            self.lost += self._target(self._src, [_cut(texts[-1])], {**self._data, "dropped_bytes": dropped}, truncated=1)
+            (lvl, last), data = self._by_level(texts[-1:])[0], {**self._data, "dropped_bytes": dropped}
+            self.lost += self._target(lvl, self._src, [_cut(last[0])], data, truncated=1)
         elif texts:
-            self._put(texts, self._data)
+            for lvl, some in self._by_level(texts):
+                self._put(lvl, some, self._data)
 
-    def _put(self, texts: list[str], data: Mapping[str, Any]) -> None:
+    def _by_level(self, texts: list[str]) -> list[tuple[str, list[str]]]:
+        return [("info", texts)] if self._levels is None else self._levels.split(texts)
+
+    def _put(self, lvl: str, texts: list[str], data: Mapping[str, Any]) -> None:
         truncated = 0
         if max(map(len, texts)) > _LONG_CHARS:
             whole, texts = texts, [truncate(text) for text in texts]
             truncated = sum(before is not after for before, after in zip(whole, texts, strict=True))
-        self.lost += self._target(self._src, texts, data, truncated=truncated)
+        self.lost += self._target(lvl, self._src, texts, data, truncated=truncated)
 
 
 def _cut(text: str) -> str:

@@ -70,6 +70,7 @@ class OutputFile:
             os.close(handle)
         self._path = os.path.abspath(path)
         self._start = os.path.getsize(path) if os.path.exists(path) else 0
+        self._left = 0  # bytes that are too many
         self.variables = {_VARIABLE: self._path}
 
     def merge(self, records: Records) -> int:
@@ -81,6 +82,9 @@ class OutputFile:
             for entry in self._entries():
                 count += 1
                 records.event("error" if entry.get("type") == _FAILED else "info", _summary(entry), entry, kind="deploy")
+            if self._left:
+                cut = {"event": "output_file_cut", "dropped_bytes": self._left}
+                records.event("warn", f"{self._left} bytes of what the command says of itself aren't logged: it is too much", cut)
         except OSError as e:
             report("output-file", f"what a command says of itself can't be read ({e})")
         return count
@@ -100,7 +104,13 @@ class OutputFile:
             return
         with open(self._path, "rb") as file:
             file.seek(self._start)
-            for line in file.read(_MAX_BYTES).split(b"\n"):
+            content = file.read(_MAX_BYTES)
+            self._left = max(0, os.fstat(file.fileno()).st_size - file.tell())
+            if self._left:
+                whole = content.rfind(b"\n") + 1
+                self._left += len(content) - whole
+                content = content[:whole]
+            for line in content.split(b"\n"):
                 try:
                     entry = orjson.loads(line)
                 except ValueError:  # empty, cut or not ours

@@ -22,7 +22,7 @@ from tierlog.capture._target import Records, redactor_in_use
 from tierlog.context import current, restore, to_env, unbind
 from tierlog.errors import CommandError
 from tierlog.kinds import TIERS
-from tierlog.options import choice, seconds
+from tierlog.options import boolean, choice, seconds
 from tierlog.typing import RedactsValues
 
 
@@ -43,6 +43,7 @@ def start(
     env: Mapping[str, str] | None = None,
     stdin: Any = subprocess.DEVNULL,
     console: Any = True,
+    levels: bool = True,
     timeout: float | str | None = None,
     kill_grace: float | str = 10.0,
     drain_timeout: float | str = 5.0,
@@ -82,6 +83,9 @@ def start(
         console: Whether the output is passed on to this process's own, byte for
             byte; or two open files to write it to.
 
+        levels: Whether lines that the command marks as errors or warnings have that
+            level; else all have ``info``.
+
         timeout: After so many **seconds** the command is ended.
 
         kill_grace: It is killed so long after it was told to end.
@@ -107,6 +111,7 @@ def start(
         seconds("kill_grace", kill_grace),
         seconds("drain_timeout", drain_timeout),
     )
+    levels = boolean("levels", levels)
     writers = console_writers(console)
     records = _records(tier, kind, src, project_id=project_id, build_id=build_id, user_id=user_id, req_id=req_id)
     redactor = redactor_in_use()
@@ -120,7 +125,7 @@ def start(
     file = output_file(merge_output_file, src, variables)
     facts = {"event": "start", "command": shown, "cwd": folder_of(folder)}
     outputs = [
-        (Output(name, src, redactor, records.lines, monotonic), writer)
+        (Output(name, src, redactor, records.lines, monotonic, levels=levels), writer)
         for name, writer in zip(("stdout", "stderr"), writers, strict=True)
     ]
     process = None

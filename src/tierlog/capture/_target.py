@@ -18,7 +18,7 @@ from tierlog.typing import RedactsValues
 
 __all__ = ["Records", "redactor_in_use"]
 
-_INFO = next(number for number, name in LEVELS.items() if name == "info")
+_NUMBERS = {name: number for number, name in LEVELS.items()}
 _EVENT_KINDS = {"build": "meta", "system": "meta"}
 _SRC = "capture"
 
@@ -52,7 +52,7 @@ class Records(NamedTuple):
     kind: str | None
     src: str | None
 
-    def lines(self, src: str, texts: list[str], data: Mapping[str, Any], *, truncated: int = 0) -> int:
+    def lines(self, lvl: str, src: str, texts: list[str], data: Mapping[str, Any], *, truncated: int = 0) -> int:
         """
         Write one record for each text, which is redacted and cut already, and return
         how many were lost.
@@ -60,10 +60,10 @@ class Records(NamedTuple):
         handler = all_handlers[-1] if all_handlers else None
         kind = self.kind or ("line" if "line" in known(self.tier) else None)
         if handler is None or not handler.has_plain_filters():
-            self._each(src, texts, data, kind)
-        elif handler.level <= _INFO and not self.context.is_muted:
+            self._each(lvl, src, texts, data, kind)
+        elif handler.level <= _NUMBERS[lvl] and not self.context.is_muted:
             return write_lines(
-                handler.pipeline, self.context, "info", src, texts, data, tier=self.tier, kind=kind, truncated=truncated
+                handler.pipeline, self.context, lvl, src, texts, data, tier=self.tier, kind=kind, truncated=truncated
             )
         return 0
 
@@ -77,10 +77,10 @@ class Records(NamedTuple):
         finally:
             unbind(token)
 
-    def _each(self, src: str, texts: list[str], data: Mapping[str, Any], kind: str | None) -> None:
+    def _each(self, lvl: str, src: str, texts: list[str], data: Mapping[str, Any], kind: str | None) -> None:
         token = restore(self.context)
         try:
             for text in texts:
-                log_event(self.tier, kind, "info", text, dict(data), src=src)
+                log_event(self.tier, kind, lvl, text, dict(data), src=src)
         finally:
             unbind(token)

@@ -12,6 +12,7 @@ import click
 from tierlog.cli._errors import WrongUse
 from tierlog.cli._event_view import BuildView
 from tierlog.cli._following import follow
+from tierlog.cli._ids import whole_id
 from tierlog.cli._read_options import (
     asked,
     ids_in,
@@ -52,13 +53,15 @@ def build(*, deploy: bool, is_followed: bool, **given: Any) -> None:
     Show the log of a build as the build printed it.
 
     On a terminal it has the times before it, and colours where it went wrong; its
-    own colours are left out.
+    own colours are left out. ID may be its end, as a terminal shows it, if one build
+    on the disk alone has it.
 
     Exit codes: 0 found; 1 nothing found; 2 wrong usage, or something couldn't be
     read; 130 stopped; 141 nobody reads the output any more.
     """
     how, store = look(given), opened(given)
     filters = asked(given, is_utc=how.is_utc)
+    filters["build_id"] = whole_id(store, "ID", filters["build_id"], ("build", "deploy"))
     view = None if how.as_json else how.view(BuildView)
     tier = "deploy" if deploy else "build"
     if is_followed:

@@ -75,15 +75,8 @@ def doctor(*, django: str | None, code: tuple[Path, ...], local_only: bool, as_j
     Exit codes: 0 no error, though there may be warnings; 1 an error; 2 wrong usage;
     130 stopped.
     """
-    found: list[Finding] = []
     config = given.pop("config")
-    try:
-        setup = configured(str(config) if config is not None else None, django, os.environ) or _of_environment()
-        about = _about(setup, given)
-        found += _of_configuration(setup, about)
-    except ConfigError as e:
-        found.append(of_error("configuration", e))
-        about = chosen(config=None, **given)
+    found, about = _configuration(str(config) if config is not None else None, django, given)
     found += code_findings(code) if code else []
     found += root_findings(root_facts(about.root, clock=time.time_ns, mounts=_mounts()))
     found += surroundings_findings(os.environ, ships=about.has_bucket, botocore=_botocore())
@@ -97,6 +90,24 @@ def doctor(*, django: str | None, code: tuple[Path, ...], local_only: bool, as_j
     else:
         _show(found)
     click.get_current_context().exit(0 if is_well else 1)
+
+
+def _configuration(config: str | None, django: str | None, given: Mapping[str, Any]) -> tuple[list[Finding], Chosen]:
+    """
+    Return what is wrong with the configuration, and the place that it is about.
+    """
+    found: list[Finding] = []
+    about = None
+    try:
+        setup = configured(config, django, os.environ) or _of_environment()
+        try:
+            about = _about(setup, given)
+        except ConfigError as e:
+            found.append(of_error("configuration", e))
+        found += _of_configuration(setup, uses_boto=about is not None and about.has_bucket)
+    except ConfigError as e:
+        found.append(of_error("configuration", e))
+    return list({one.what: one for one in found}.values()), about or chosen(config=None, **given)
 
 
 def _of_environment() -> Configured:
@@ -116,11 +127,11 @@ def _about(setup: Configured, given: Mapping[str, Any]) -> Chosen:
     return chosen(config=None, **options)
 
 
-def _of_configuration(setup: Configured, about: Chosen) -> list[Finding]:
+def _of_configuration(setup: Configured, *, uses_boto: bool) -> list[Finding]:
     described = setup_of(setup.config)
     return [
         Finding("configuration", "ok", setup.where),
-        *wiring_findings(described, uses_boto=about.has_bucket),
+        *wiring_findings(described, uses_boto=uses_boto),
         *format_findings(described),
         *option_findings(described),
     ]

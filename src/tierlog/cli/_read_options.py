@@ -48,7 +48,11 @@ _CONDITION = re.compile(r"(?P<path>[^=!<>~]+)(?P<op>>=|<=|!=|==|=|<|>|~)(?P<valu
 _DAYS = 7
 _OPERATORS = {"==": "=", "~": "contains"}
 _COMPARISONS = ("=", "!=", "<", "<=", ">", ">=", "~")
-_AGO = re.compile(r"\A-(?=\d+[a-z])")  # -2h is what journalctl says
+_AGO = re.compile(r"\A-(?=\d+[a-z])|\s+ago\Z")  # -2h is what journalctl says, and so is 2 hours ago
+_SPELT = re.compile(r"(\d+)\s*(seconds?|secs?|s|minutes?|mins?|m|hours?|h|days?|d|weeks?|w)\Z")
+_OTHER_NAMES = {"warning": "warn", "critical": "error", "fatal": "error"}
+_TIMES = ("since", "until")
+_TIME_HINT = "give 2h, today, yesterday, 10:15, 2026-05-01, 2026-05-01T10:15, the same with a zone (…Z, …+02:00), or milliseconds"
 _DAYS_AGO = {"today": 0, "yesterday": 1}
 _OPTIONS = {
     "tiers": "--tier",
@@ -221,8 +225,10 @@ def wrong_use() -> Generator[None]:
     try:
         yield
     except QueryError as e:
-        name = e.parameter
-        raise WrongUse(f"{_OPTIONS.get(name, f'--{name}')}: {e.problem}") from e
+        name, problem = e.parameter, e.problem
+        if name in _TIMES and "isn't a time" in problem:  # more is taken here than there
+            problem = f"{problem.partition(';')[0]}; {_TIME_HINT}"
+        raise WrongUse(f"{_OPTIONS.get(name, f'--{name}')}: {problem}") from e
 
 
 def opened(given: dict[str, Any]) -> LogStore:
@@ -275,7 +281,7 @@ def asked(given: Mapping[str, Any], *, is_utc: bool) -> dict[str, Any]:
             found[name] = _parts(found[name])
     if "levels" in found:
         found["levels"] = [level for one in _parts(found["levels"]) for level in _levels(one)]
-    for name in ("since", "until"):
+    for name in _TIMES:
         if name in found:
             found[name] = _local(found[name], is_utc=is_utc)
     if "where" in found:
@@ -291,9 +297,10 @@ def _parts(given: Iterable[str]) -> list[str]:
 
 def _levels(given: str) -> list[str]:
     name = given.removesuffix("+").lower()
+    name = _OTHER_NAMES.get(name, name)
     if given.endswith("+") and name in _NAMES:
         return list(_NAMES[_NAMES.index(name) :])
-    return [given.lower()]
+    return [name if name in _NAMES else given.lower()]
 
 
 def _local(text: str, *, is_utc: bool) -> Any:
@@ -302,6 +309,8 @@ def _local(text: str, *, is_utc: bool) -> Any:
     a date, or a time of today, as it is.
     """
     text = _AGO.sub("", text.strip())
+    if spelt := _SPELT.match(text):
+        return f"{spelt[1]}{spelt[2][0]}"
     if text.isdecimal():
         return text
     zone = UTC if is_utc else None

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -16,6 +16,8 @@ import click
 import tierlog
 from tierlog import capture, context
 from tierlog.cli._errors import WrongUse
+from tierlog.cli._inert import inert
+from tierlog.envelope import make_head
 from tierlog.errors import CommandError, CommandNotFoundError
 from tierlog.kinds import TIERS
 
@@ -25,6 +27,10 @@ __all__ = ["run"]
 _TIMED_OUT, _NOT_EXECUTABLE, _NOT_FOUND = 124, 126, 127
 _ENDING = ("SIGTERM", "SIGHUP")
 _PASSED_ON = ("SIGINT", "SIGQUIT", *_ENDING)
+_FORMS = {
+    "ulid": "a ULID: 26 digits and capitals, such as 01JD3Z05KQ2W4R6T8Y0M1N3P5Q",
+    "slug": "an id: 1 to 64 letters, digits, '_' and '-'",
+}
 _IDS = ("project_id", "build_id", "user_id", "req_id")
 
 
@@ -39,6 +45,7 @@ _IDS = ("project_id", "build_id", "user_id", "req_id")
 @click.option("--req-id", metavar="ID", help="The request.")
 @click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the segments.  [default: logs]")
 @click.option("--quiet", is_flag=True, help="Show nothing of what the command prints.")
+@click.option("--no-levels", is_flag=True, help="Log lines that are marked as errors or warnings as info, too.")
 @click.option("--timeout", metavar="TIME", help="End the command after this time, such as 90 or 15m.")
 @click.option("--kill-grace", metavar="TIME", default="10s", show_default=True, help="Kill it so long after it was told to end.")
 @click.option(
@@ -48,7 +55,7 @@ _IDS = ("project_id", "build_id", "user_id", "req_id")
     show_default=True,
     help="Read on for so long after its end, while something it has started still prints.",
 )
-def run(command: tuple[str, ...], *, root: Path | None, quiet: bool, **options: Any) -> int:
+def run(command: tuple[str, ...], *, root: Path | None, quiet: bool, no_levels: bool, **options: Any) -> int:
     """
     Run COMMAND, and log every line that it prints.
 
@@ -62,14 +69,38 @@ def run(command: tuple[str, ...], *, root: Path | None, quiet: bool, **options: 
     """
     if not command:
         raise WrongUse("name the command to run, for example: tierlog run -- npm run build")
-    tierlog.configure(**({} if root is None else {"root": root}))
+    handler = tierlog.configure(**({} if root is None else {"root": root}))
     context.from_env()
-    ids = {name: options.pop(name) for name in _IDS}
+    ids = {name: value for name in _IDS if (value := options.pop(name))}
     try:
-        with tierlog.bound(**{name: value for name, value in ids.items() if value}):
-            return _run(list(command), console=not quiet, stdin=None, **options)
+        with tierlog.bound(**ids):
+            _check_ids(handler.pipeline.sink, options["tier"], ids)
+            return _run(list(command), console=not quiet, levels=not no_levels, stdin=None, **options)
     finally:
         tierlog.shutdown()
+
+
+def _check_ids(sink: object, tier: str, given: Mapping[str, str]) -> None:
+    """
+    See to it that the lines will be where they are looked for, or say where they are.
+
+    Raises:
+        WrongUse: An id can't be one.
+    """
+    id_format = getattr(sink, "id_format", "ulid")
+    fields = context.current().fields()
+    notes = make_head(0, "", {**fields, "tier": tier}, "info", default_tier=tier, id_format=id_format, redact=str).notes or {}
+    for name in _IDS:
+        if name in fields and f"{name[:-3]}Id" in notes.get("invalid", ()):
+            which = f"--{name.replace('_', '-')}" if name in given else f"TIERLOG_{name.upper()}"
+            raise WrongUse(f"{which}: '{inert(fields[name])}' isn't {_FORMS[id_format]}")
+    if "rerouted" in notes:
+        root = getattr(sink, "root", None)
+        where = "" if root is None else f" ('{inert(str(root / 'system'))}')"
+        owner = "build" if tier in {"build", "deploy"} else "project"
+        click.echo(
+            f"tierlog run: the lines go to the tier system{where}, since there's no --{owner}-id to log them under", err=True
+        )
 
 
 def _run(command: list[str], **options: Any) -> int:

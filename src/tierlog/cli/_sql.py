@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import signal
 import sys
 from collections.abc import Callable, Generator
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 import click
 import orjson
 from rich.cells import cell_len
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -39,6 +41,9 @@ _NARROW = 12  # columns of a terminal, for each of a table that has more than fi
 _JSON = orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
 _NAMES = {"sql": "QUERY", "per": "--rate", "field": "--percentiles", "memory_limit": "--memory-limit", "bucket": "--store"}
 _RIGHT = frozenset(["BIGINT", "HUGEINT", "UBIGINT", "INTEGER", "DOUBLE", "FLOAT"])
+_OF_JSON = re.compile(r"Failed to cast value|Malformed JSON|Could not convert string|\(JSON\)")
+_JSON_HINT = "; data is JSON: compare texts, as in data->>'status' = '500', and reckon with try_cast(data->>'ms' as double)"
+_WHOLE = re.compile(r"TIME(STAMP)?\b.*|TIMESTAMP_\w+|DATE|\w*INT(EGER)?|DOUBLE|FLOAT|DECIMAL.*|BOOLEAN")  # never in two lines
 _EPILOG = """\b
 Examples:
   tierlog sql "select lvl, count(*) from events group by 1" --since 2h
@@ -149,7 +154,8 @@ def _wrong_use(by: str) -> Generator[None]:
     except WrongUse as e:
         cause = e.__cause__
         if isinstance(cause, QueryError) and cause.parameter in names:
-            raise WrongUse(f"{names[cause.parameter]}: {cause.problem}") from cause
+            hint = _JSON_HINT if cause.parameter == "sql" and _OF_JSON.search(cause.problem) else ""
+            raise WrongUse(f"{names[cause.parameter]}: {cause.problem}{hint}") from cause
         raise
 
 
@@ -217,12 +223,15 @@ def _show_table(result: Result) -> None:
     rows = [["" if value is None else inert(_told(value)) for value in row] for row in islice(result, _SHOWN)]
     console = make_console()
     widths = [max(map(cell_len, column)) for column in zip(names, *rows, strict=True)]
-    if sum(widths) + 2 * len(names) > console.width < _NARROW * len(names):
+    is_whole = [_WHOLE.fullmatch(kind) is not None for kind in result.types]
+    least = [width if whole else min(width, _NARROW) for width, whole in zip(widths, is_whole, strict=True)]
+    if sum(widths) + 2 * len(names) > console.width < max(_NARROW * len(names), sum(least) + 2 * len(names)):
         _show_records(names, rows)
     else:
         table = Table(box=None, pad_edge=False)
-        for name, kind in zip(names, result.types, strict=True):
-            table.add_column(Text(name), justify="right" if kind in _RIGHT else "left", overflow="fold")
+        for name, kind, whole in zip(names, result.types, is_whole, strict=True):
+            justify: JustifyMethod = "right" if kind in _RIGHT else "left"
+            table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=whole)
         for row in rows:
             table.add_row(*map(Text, row))
         console.print(table)

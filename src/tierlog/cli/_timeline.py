@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tierlog.cli._ids import whole_id
 from tierlog.cli._read_options import (
     asked,
     ids_in,
@@ -43,13 +44,15 @@ Examples:
 def timeline(*, newest: bool, **given: Any) -> None:
     """
     Show everything of a project, of all tiers, in the order of its time: what its
-    users did, what was built and deployed, and what became of it.
+    users did, what was built and deployed, and what became of it. PROJECT may be the
+    end of its id, as a terminal shows it, if one on the disk alone has it.
 
     Exit codes: 0 found; 1 nothing found; 2 wrong usage, or something couldn't be
     read; 130 stopped; 141 nobody reads the output any more.
     """
     how, store = look(given), opened(given)
     filters = asked({**given, "order": "desc" if newest else "asc"}, is_utc=how.is_utc)
+    filters["project_id"] = whole_id(store, "PROJECT", filters["project_id"], ("action", "lifecycle"))
     with wrong_use():
         found = store.timeline(**filters)
     with found:

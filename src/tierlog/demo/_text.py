@@ -1,11 +1,13 @@
 """
-Texts from elsewhere: what a terminal would obey is taken out, levels are guessed.
+Texts from elsewhere: what a terminal would obey is taken out, levels are told.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+
+from tierlog import capture
 
 
 __all__ = ["level_of", "plain", "spaced"]
@@ -15,8 +17,7 @@ _CONTROL = re.compile(
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 )
 _COLOUR = re.compile(r"\x1b\[[\d;:]*m\Z")
-_ERROR = re.compile(r"\berror\b|✘|✗|\bfailed\b|\btraceback\b|\w(?:Error|Exception):", re.IGNORECASE)
-_WARNING = re.compile(r"\bwarning\b|deprecat", re.IGNORECASE)
+_NUMBERS = {"error": logging.ERROR, "warn": logging.WARNING, "info": logging.INFO}
 
 
 def plain(text: str, *, keeps_colours: bool = False) -> str:
@@ -34,12 +35,9 @@ def plain(text: str, *, keeps_colours: bool = False) -> str:
 
 def level_of(text: str) -> int:
     """
-    Guess the level of a line that a command wrote.
+    Return the level of a line that a command wrote, as its capture would give it.
     """
-    text = plain(text)
-    if _ERROR.search(text):
-        return logging.ERROR
-    return logging.WARNING if _WARNING.search(text) else logging.INFO
+    return _NUMBERS[capture.level_of(plain(text))]
 
 
 def spaced(number: int) -> str:

@@ -25,7 +25,7 @@ from tierlog.handler import TierHandler
 from tierlog.options import check_names, choice, count, parameter_names, seconds, size
 from tierlog.retention import parse_hold, parse_retention
 from tierlog.segments import SegmentSink
-from tierlog.sink_config import ENTRY_POINTS, make_sink
+from tierlog.sink_config import ENTRY_POINTS, check_handler_names, make_sink
 from tierlog.stream import stream_options
 
 
@@ -63,6 +63,8 @@ def option_findings(setup: Setup) -> list[Finding]:
 def _tried(check: str, attempt: Callable[[], None]) -> list[Finding]:
     try:
         attempt()
+    except ExceptionGroup as e:
+        return [of_error(check, one) for one in e.exceptions if isinstance(one, TierlogError)]
     except TierlogError as e:
         return [of_error(check, e)]
     except Exception as e:  # noqa: BLE001 -- whatever a part of somebody else's raises
@@ -77,13 +79,27 @@ def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if not (isinstance(value, str) and value.startswith(_RESOLVED))}
 
 
+def _check_each(setting: str, given: Mapping[str, Any], factory: Callable[..., object], check: Any = check_names) -> None:
+    """
+    Check the names of options, and tell of all that there aren't.
+    """
+    wrong: list[ConfigError] = []
+    for name in given:
+        try:
+            check(setting, {name: given[name]}, factory)
+        except ConfigError as e:
+            wrong.append(e)
+    if wrong:
+        raise ExceptionGroup("options that there aren't", wrong)
+
+
 def _try_handler(setting: str, given: dict[str, Any], made_by: Any) -> None:
-    check_names(setting, given, made_by if callable(made_by) else TierHandler)
+    _check_each(setting, given, made_by if callable(made_by) else TierHandler, check_handler_names)
     _try_stream(given)
 
 
 def _try_formatter(setting: str, given: dict[str, Any]) -> None:
-    check_names(setting, given, EnvelopeFormatter)
+    _check_each(setting, given, EnvelopeFormatter)
     _try_stream(given)
 
 
@@ -101,7 +117,7 @@ def _try_sink(setting: str, sink: Any) -> None:
     if factory is not None:
         _try_import(f"{setting}.()", factory)
     elif kind == "segments":
-        check_names(setting, options, SegmentSink)
+        _check_each(setting, options, SegmentSink)
         _try_segments(options)
     elif kind == "r2":
         _try_r2(setting, options)
@@ -141,7 +157,7 @@ def _try_segments(options: dict[str, Any]) -> None:
 def _try_r2(setting: str, options: dict[str, Any]) -> None:
     from tierlog.r2 import R2Sink, R2Store  # noqa: PLC0415 -- an extra: only on demand
 
-    check_names(setting, options, R2Sink)
+    _check_each(setting, options, R2Sink)
     if "bucket" not in options:
         raise ConfigError(f"{setting}.bucket", "is missing; name the bucket")
     R2Store(**{name: value for name, value in options.items() if name in parameter_names(R2Store)})

@@ -94,6 +94,8 @@ class Setup(NamedTuple):
         silences: Whether loggers that were there before are switched off.
 
         is_incremental: Whether it changes levels alone.
+
+        problems: What can't be right in it by itself.
     """
 
     handlers: Mapping[str, Handler]
@@ -103,6 +105,7 @@ class Setup(NamedTuple):
     factories: Mapping[str, Any]
     silences: bool
     is_incremental: bool
+    problems: tuple[ConfigError, ...]
 
     @property
     def tier_handlers(self) -> list[Handler]:
@@ -143,22 +146,25 @@ def setup_of(config: Mapping[str, Any]) -> Setup:
     Return the description of a ``dictConfig``.
 
     Raises:
-        ConfigError: It isn't one.
+        ConfigError: It isn't one: a table in it is none.
     """
+    problems: list[ConfigError] = []
     if config.get("version") != 1:
-        raise ConfigError("version", f'is {config.get("version")!r}; a dictConfig has "version": 1')
-    handlers = {name: _handler(name, one) for name, one in _table(config, "handlers").items()}
-    loggers = {name: _logger(name, one) for name, one in _table(config, "loggers").items()}
+        problems.append(ConfigError("version", f'is {config.get("version")!r}; a dictConfig has "version": 1'))
+    handlers = {name: _handler(name, one, problems) for name, one in _table(config, "handlers").items()}
+    loggers = {name: _logger(name, one, problems) for name, one in _table(config, "loggers").items()}
     if isinstance(config.get("root"), Mapping):
-        loggers[""] = _logger("", config["root"])
+        loggers[""] = _logger("", config["root"], problems)
+    factories = {setting: factory for kind in _MADE for setting, factory in _factories(config, kind, problems)}
     return Setup(
         handlers,
         loggers,
         {name: made_by(one) for name, one in _table(config, "filters").items()},
         _table(config, "formatters"),
-        {setting: factory for kind in _MADE for setting, factory in _factories(config, kind)},
+        factories,
         silences=bool(config.get("disable_existing_loggers", True)),
         is_incremental=bool(config.get("incremental", False)),
+        problems=tuple(problems),
     )
 
 
@@ -190,19 +196,19 @@ def _table(config: Mapping[str, Any], name: str) -> dict[str, Mapping[str, Any]]
     return dict(given)
 
 
-def _factories(config: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any]]:
+def _factories(config: Mapping[str, Any], kind: str, problems: list[ConfigError]) -> Iterator[tuple[str, Any]]:
     is_incremental = bool(config.get("incremental", False))
     for name, given in _table(config, kind).items():
         word = next((word for word in ("()", "class") if word in given), None)
         if word is not None:
             yield f"{kind}.{name}.{word}", given[word]
         elif kind == "handlers" and not is_incremental:
-            raise ConfigError(f"handlers.{name}.class", 'is missing; name one, such as "logging.StreamHandler"')
+            problems.append(ConfigError(f"handlers.{name}.class", 'is missing; name one, such as "logging.StreamHandler"'))
 
 
-def _handler(name: str, given: Mapping[str, Any]) -> Handler:
+def _handler(name: str, given: Mapping[str, Any], problems: list[ConfigError]) -> Handler:
     by = made_by(given)
-    _level(f"handlers.{name}.level", given.get("level", 0))
+    _level(f"handlers.{name}.level", given.get("level", 0), problems)
     factory = _resolved(given.get("()", given.get("class")))
     kind = next((kind for kind, (end, base) in _KINDS.items() if by.endswith(end) or _is_a(factory, base)), "other")
     options = {key: value for key, value in given.items() if key not in _HANDLER_WORDS}
@@ -222,18 +228,18 @@ def _is_a(factory: Any, base: type) -> bool:
     return isinstance(factory, type) and issubclass(factory, base)
 
 
-def _logger(name: str, given: Mapping[str, Any]) -> Logger:
+def _logger(name: str, given: Mapping[str, Any], problems: list[ConfigError]) -> Logger:
     setting = f"loggers.{name}.level" if name else "root.level"
-    level = _level(setting, given.get("level", 0)) if name or given.get("level") is not None else None
+    level = _level(setting, given.get("level", 0), problems) if name or given.get("level") is not None else None
     return Logger(name, level, _names(given, "handlers"), given.get("propagate", True) is not False)
 
 
-def _level(setting: str, given: Any) -> int:
+def _level(setting: str, given: Any, problems: list[ConfigError]) -> int:
     names = logging.getLevelNamesMapping()
     if isinstance(given, str):
         if given not in names:
-            raise ConfigError.unknown(setting, f"there's no level {given!r}", names, given=given.upper())
-        return names[given]
+            problems.append(ConfigError.unknown(setting, f"there's no level {given!r}", names, given=given.upper()))
+        return names.get(given, logging.INFO)
     return given if isinstance(given, int) else 0
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 
-from tierlog.doctor._finding import Finding, error, ok, warning
+from tierlog.doctor._finding import Finding, error, of_error, ok, warning
 from tierlog.doctor._setup import Handler, Setup, sinks_of
 
 
@@ -26,9 +26,9 @@ def wiring_findings(setup: Setup, *, uses_boto: bool) -> list[Finding]:
 
         uses_boto: Whether boto3 is used, though no sink here says so.
     """
+    found = [of_error("configuration", one) for one in setup.problems]
     if setup.is_incremental:
-        return [ok("logging", "the configuration is incremental: it changes levels alone")]
-    found: list[Finding] = []
+        return [*found, ok("logging", "the configuration is incremental: it changes levels alone")]
     for check in _CHECKS:
         found += check(setup)
     return [*found, *_debug(setup, uses_boto=uses_boto)]

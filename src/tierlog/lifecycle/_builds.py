@@ -221,7 +221,7 @@ def _columns_of(engine: Engine, name: str) -> Columns:
         columns = {one["name"]: one["type"] for one in inspector.get_columns(plain, schema=schema or None)}
         missing = [one for one in _NEEDED if one not in columns]
         if missing:
-            raise ConfigError("table", f"{name} has no column {', '.join(missing)}; it is read as a table of builds")
+            raise ConfigError("table", f"{name} has no column {', '.join(missing)}; builds can't be listed without it, add it")
         known[name] = columns
     return known[name]
 

@@ -136,8 +136,9 @@ class _Counting:
             self._one_by_one(group)
             return
         for source in group:
-            if self._is_known and source.held is not None and source.held.is_whole and not self._are_cut(source.held.levels):
-                self._lines[source.listed.place.tier].update(source.held.levels)
+            inside = self.scan.inside(source) if self._is_known else None
+            if inside is not None and inside.is_whole and not self._are_cut(inside.levels):
+                self._lines[source.listed.place.tier].update(inside.levels)
             else:
                 self._read(source)
 

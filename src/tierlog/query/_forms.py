@@ -122,35 +122,50 @@ class Tally:
             lines = block.split(b"\n")
             lines.pop()
             return self._look(lines, self._tier) if _are_whole(lines) and sort_canonical(lines) else None
-        zeroed = self._scratch.zeroed(block)
-        number = _count(block, b"\n", -1, end)
-        found = self._of_one_hour(block, zeroed, end, number)
+        found = self._of_hours(block, end)
         if found is not None:
             return found
-        if _count(zeroed, _BEGINNING, -1, end) != number or not self._scratch.is_whole(block, number):
+        number = _count(block, b"\n", -1, end)
+        if not self._scratch.is_canonical(block, number) or not self._scratch.is_whole(block, number):
             return None
         lines = block[:end].split(b"\n")
         lines.sort()
         return self._look(lines, self._tier)
 
-    def _of_one_hour(self, block: bytes, zeroed: bytearray, end: int, lines: int) -> Counts | None:
+    def _of_hours(self, block: bytes, end: int) -> Counts | None:
         """
-        Count lines, the last of which ends at *end*; None if they aren't all of one hour.
+        Count lines, the last of which ends at *end*; None if they aren't all of one hour, or
+        those of one before all those of the next.
         """
         stamps = [block[at + _TS : at + _TS_HUNDREDS] for at in (-1, block.rfind(b"\n", 0, end))]
         if not all(map(bytes.isdigit, stamps)):
             return None
         first, last = sorted(map(int, stamps))
-        hour = first // _OF_AN_HOUR
-        if last // _OF_AN_HOUR != hour:
+        hour = last // _OF_AN_HOUR
+        edge = hour * _OF_AN_HOUR
+        if first >= edge:
+            return self._of_one_hour(block, self._scratch.zeroed(block), -1, end, (first, last))
+        places = (_library.find(block, one) for one in _near(hour, edge, last))
+        cut = next((at for at in places if at >= 0), -1) if first >= edge - _OF_AN_HOUR else -1
+        if cut < 0:
             return None
-        near = [beginning for start, stop, beginning in _of_hour(hour) if start <= last and stop >= first]
-        if not _is_reached((_count(block, beginning, -1, end) for beginning in near), lines):
+        zeroed = self._scratch.zeroed(block)
+        before = self._of_one_hour(block, zeroed, -1, cut, (first, edge - 1))
+        after = self._of_one_hour(block, zeroed, cut, end, (edge, last)) if before is not None else None
+        return None if before is None or after is None else {**before, **after}
+
+    def _of_one_hour(self, block: bytes, zeroed: bytearray, start: int, end: int, times: tuple[int, int]) -> Counts | None:
+        """
+        Count lines from one newline to another; None if they aren't all of the hour of *times*.
+        """
+        hour = times[0] // _OF_AN_HOUR
+        lines = _count(block, b"\n", start, end)
+        if not _is_reached((_count(block, one, start, end) for one in _near(hour, *times)), lines):
             return None
-        levels = self._levels(zeroed, end, lines)
+        levels = self._levels(zeroed, start, end, lines)
         return None if levels is None else {(hour * _HOUR_MS, lvl): count for lvl, count in levels.items()}
 
-    def _levels(self, zeroed: bytearray, end: int, lines: int) -> dict[str, int] | None:
+    def _levels(self, zeroed: bytearray, start: int, end: int, lines: int) -> dict[str, int] | None:
         """
         Count lines by level: by how they begin, and how the ones before them end.
         """
@@ -160,7 +175,8 @@ class Tally:
         left = lines
         for form in self._known(zeroed, end):
             for lvl, rest in _LEVELS.items():
-                count: int = _library.count(zeroed, _END + form + rest, 0, end) + zeroed.startswith(form[1:] + rest)
+                count: int = _library.count(zeroed, _END + form + rest, max(start - len(_END), 0), end)
+                count += start < 0 and zeroed.startswith(form[1:] + rest)
                 counts[lvl] += count
                 left -= count
                 if not left:
@@ -201,6 +217,10 @@ def _of_hour(hour: int) -> list[tuple[int, int, bytes]]:
         found.append((at, at + (9 if tens else 0), b'\n{"ts":%d' % (at // 10 if tens else at)))
         at += 10 if tens else 1
     return found
+
+
+def _near(hour: int, first: int, last: int) -> list[bytes]:
+    return [beginning for start, stop, beginning in _of_hour(hour) if start <= last and stop >= first]
 
 
 def _are_whole(lines: list[bytes]) -> bool:

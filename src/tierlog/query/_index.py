@@ -1,6 +1,7 @@
 """
 What the catalog knows of segments: which can't hold what is asked for, and in which
-blocks the others may.
+blocks the others may. The latter stands in a segment's details, which are unpacked when
+they are needed: often a segment is read as a whole, or not at all.
 
 A catalog in SQLite is read as it lies there, without an SQL library, which takes longer
 to load than the answer to be found, and without ever making or changing it. It may be
@@ -10,16 +11,21 @@ behind or damaged: what it doesn't know is looked into.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tierlog.errors import CatalogError
 from tierlog.query._filters import Filters
 from tierlog.query._listing import Wanted
 
 
-__all__ = ["CatalogIndex", "Held", "Index", "Row", "SqliteIndex"]
+if TYPE_CHECKING:
+    from tierlog.details import Details
+
+
+__all__ = ["CatalogIndex", "Held", "Index", "Inside", "SqliteIndex"]
 
 _STATES = ("local", "shipped")
 _VERSIONS = ("1", "2")  # of the schema; what is read is the same in both
@@ -31,7 +37,7 @@ _IDS = ("projectId", "buildId", "userId")  # of which it is known where they sta
 
 class Row(NamedTuple):
     """
-    What is known of a segment.
+    What is known of a segment without its details.
 
     Attributes:
         stored_bytes: Bytes, as stored.
@@ -45,14 +51,6 @@ class Row(NamedTuple):
         first_ts: Lowest ``ts``.
 
         last_ts: Highest ``ts``.
-
-        levels: Lines by hour and ``lvl``.
-
-        ids: Per name and id, in which blocks it stands.
-
-        blocks: The blocks.
-
-        frames: Stored bytes of each frame; nothing if it isn't packed so.
     """
 
     stored_bytes: int
@@ -61,21 +59,13 @@ class Row(NamedTuple):
     lines: int
     first_ts: int
     last_ts: int
-    levels: Mapping[tuple[int, str], int]
-    ids: Mapping[str, Mapping[str, int]]
-    blocks: Sequence[tuple[int, int, int, int]]
-    frames: tuple[int, ...]
 
 
-class Held(NamedTuple):
+class Inside(NamedTuple):
     """
     Which parts of a segment may hold what is asked for.
 
     Attributes:
-        stored_bytes: Bytes, as stored.
-
-        etag: The object's; empty if it is in a folder.
-
         is_whole: Whether its lines are all in blocks that are known.
 
         parts: Per block its offset, size, lowest and highest ``ts``, and where its
@@ -84,8 +74,6 @@ class Held(NamedTuple):
         levels: Lines by hour and ``lvl``.
     """
 
-    stored_bytes: int
-    etag: str
     is_whole: bool
     parts: array[int]
     levels: Mapping[tuple[int, str], int]
@@ -103,6 +91,36 @@ class Held(NamedTuple):
         """
         for at in range(0, len(self.parts), _WIDTH):
             yield tuple(self.parts[at : at + _WIDTH])
+
+
+class Held(NamedTuple):
+    """
+    What is known of a segment that may hold what is asked for.
+
+    Attributes:
+        stored_bytes: Bytes, as stored.
+
+        etag: The object's; empty if it is in a folder.
+
+        size: Bytes, uncompressed.
+
+        span: There's nothing before the first of these times, nor behind the last.
+
+        is_all: Whether all of its parts may hold it, so that they weren't looked at yet.
+
+        inside: Returns these parts; raises CatalogError if that can't be read.
+    """
+
+    stored_bytes: int
+    etag: str
+    size: int
+    span: tuple[int, int]
+    is_all: bool
+    inside: Callable[[], Inside]
+
+
+_Known = tuple[str, Row, Callable[[], "Details"]]
+"""A segment's key, what is known of it, and what returns its details."""
 
 
 class Index(Protocol):
@@ -152,10 +170,27 @@ class SqliteIndex:
                 found = connection.execute("SELECT value FROM tierlog_meta WHERE name = 'version'").fetchone()
                 if found is None or found[0] not in _VERSIONS:
                     raise CatalogError(str(self._path), "is of a version that isn't known; segments are looked into instead")
-                return dict(_rows(connection, filters, asked)), _known(connection, asked)
+                return dict(_found(self._rows(connection, filters, asked), filters, is_packed=True)), _known(connection, asked)
         except (sqlite3.Error, ValueError) as e:
-            problem = f"can't be used ({e}); segments are looked into instead, and 'tierlog catalog rebuild' makes it again"
-            raise CatalogError(str(self._path), problem) from e
+            raise self._unusable(e) from e
+
+    def _rows(self, connection: Any, filters: Filters, asked: Wanted) -> Iterator[_Known]:
+        query, values = _selection(filters, asked)
+        for key, *row, blob in connection.execute(query, values):
+            known = Row(*row)
+            yield key, known, partial(self._details, blob, known.first_ts, filters)
+
+    def _details(self, blob: bytes, first_ts: int, filters: Filters) -> Details:
+        from tierlog.details import unpack  # noqa: PLC0415 -- only where there's a catalog
+
+        try:
+            return unpack(blob, first_ts, filters.ids)
+        except ValueError as e:
+            raise self._unusable(e) from e
+
+    def _unusable(self, error: Exception) -> CatalogError:
+        problem = f"can't be used ({error}); segments are looked into instead, and 'tierlog catalog rebuild' makes it again"
+        return CatalogError(str(self._path), problem)
 
 
 class CatalogIndex:
@@ -184,32 +219,23 @@ class CatalogIndex:
         before = {key for key, _, _ in self._catalog.listing(states=_STATES)}
         ids = {"project_id": "projectId", "build_id": "buildId", "user_id": "userId"}
         given = {name: filters.ids.get(key) for name, key in ids.items()}
-        held: dict[str, Held] = {}
-        for entry in self._catalog.find(
-            states=_STATES, tiers=asked.tiers, since_ms=filters.since, until_ms=filters.until, **given
-        ):
-            facts = entry.facts
-            row = Row(
-                entry.stored_bytes,
-                entry.etag,
-                facts.size,
-                facts.lines,
-                facts.first_ts,
-                facts.last_ts,
-                facts.levels,
-                facts.ids,
-                facts.blocks,
-                entry.frames,
-            )
-            found = _held(row, filters)
-            if found is not None:
-                held[entry.key] = found
+        entries = self._catalog.find(states=_STATES, tiers=asked.tiers, since_ms=filters.since, until_ms=filters.until, **given)
+        held = dict(_found(map(_row, entries), filters, is_packed=False))
         # What came, went or moved in between isn't known.
         return held, {key: (-1, "") for key, _, _ in self._catalog.listing(states=_STATES) if key in before}
 
 
-def _rows(connection: Any, filters: Filters, asked: Wanted) -> Iterator[tuple[str, Held]]:
-    from tierlog.details import hash_of, unpack  # noqa: PLC0415 -- only where there's a catalog
+def _row(entry: Any) -> _Known:
+    from tierlog.details import Details  # noqa: PLC0415 -- only where there's a catalog
+
+    facts = entry.facts
+    row = Row(entry.stored_bytes, entry.etag, facts.size, facts.lines, facts.first_ts, facts.last_ts)
+    details = Details(facts.instance, facts.seqs, facts.levels, facts.ids, facts.blocks, entry.frames)
+    return entry.key, row, lambda: details
+
+
+def _selection(filters: Filters, asked: Wanted) -> tuple[str, list[Any]]:
+    from tierlog.details import hash_of  # noqa: PLC0415 -- only where there's a catalog
 
     where, values = _place(asked)
     where += " AND last_ts >= ? AND first_ts < ?"
@@ -221,16 +247,8 @@ def _rows(connection: Any, filters: Filters, asked: Wanted) -> Iterator[tuple[st
                 " AND i.first_ts = tierlog_segments.first_ts AND i.segment = tierlog_segments.id)"
             )
             values += [hash_of(name, filters.ids[name]), hash_of(name, None)]
-    columns = "key, stored_bytes, etag, size, lines, first_ts, last_ts, details"
-    for key, stored, etag, size, lines, first, last, blob in connection.execute(
-        f"SELECT {columns} FROM tierlog_segments WHERE {where}",  # noqa: S608 -- of constants
-        values,
-    ):
-        details = unpack(blob, first, filters.ids)
-        row = Row(stored, etag, size, lines, first, last, details.levels, details.ids, details.blocks, details.frames)
-        held = _held(row, filters)
-        if held is not None:
-            yield key, held
+    columns = ", ".join(["key", *Row._fields, "details"])
+    return f"SELECT {columns} FROM tierlog_segments WHERE {where}", values  # noqa: S608 -- of constants
 
 
 def _known(connection: Any, asked: Wanted) -> dict[str, tuple[int, str]]:
@@ -245,37 +263,56 @@ def _place(asked: Wanted) -> tuple[str, list[Any]]:
     return where, [*asked.tiers, asked.first_day, asked.last_day]
 
 
-def _held(row: Row, filters: Filters) -> Held | None:
+def _found(rows: Iterable[_Known], filters: Filters, *, is_packed: bool) -> Iterator[tuple[str, Held]]:
     """
-    Return which parts may hold what is asked for; None if none does.
+    Yield what is known of the segments that may hold what is asked for; where no part of
+    one can be left out, details that are still packed are left so.
     """
+    are_left = is_packed and not filters.ids and filters.levels is None
+    for key, row, details in rows:
+        if are_left and row.lines and filters.since <= row.first_ts and row.last_ts < filters.until:
+            look = partial(_inside, row, details, filters)
+            yield key, Held(row.stored_bytes, row.etag, row.size, (row.first_ts, row.last_ts), is_all=True, inside=look)
+            continue
+        inside = _inside(row, details, filters)
+        if inside.parts:
+            yield key, Held(row.stored_bytes, row.etag, row.size, inside.span, is_all=False, inside=_returning(inside))
+
+
+def _returning(inside: Inside) -> Callable[[], Inside]:
+    return lambda: inside
+
+
+def _inside(row: Row, unpack: Callable[[], Details], filters: Filters) -> Inside:
+    """
+    Return which parts may hold what is asked for.
+    """
+    details = unpack()
     mask = -1
     for name, value in filters.ids.items():
-        if name in row.ids:
-            mask &= row.ids[name].get(value, 0)
-    hours = _hours(row, filters)
+        if name in details.ids:
+            mask &= details.ids[name].get(value, 0)
+    hours = _hours(details, filters)
     ends = [0]
-    is_framed = len(row.frames) == len(row.blocks)
-    for size in row.frames if is_framed else ():
+    is_framed = len(details.frames) == len(details.blocks)
+    for size in details.frames if is_framed else ():
         ends.append(ends[-1] + size)
     parts = array("q")
-    for number, (offset, size, first_ts, last_ts) in enumerate(row.blocks):
+    for number, (offset, size, first_ts, last_ts) in enumerate(details.blocks):
         if not mask >> number & 1 or last_ts < filters.since or first_ts >= filters.until:
             continue
         if hours is not None and not any(hour in hours for hour in _span(first_ts, last_ts)):
             continue
         parts.extend((offset, size, first_ts, last_ts))
-        parts.extend((ends[number], row.frames[number]) if is_framed else (-1, -1))
-    if not parts:
-        return None
-    is_whole = sum(size for _, size, _, _ in row.blocks) == row.size
-    return Held(row.stored_bytes, row.etag, is_whole, parts, row.levels)
+        parts.extend((ends[number], details.frames[number]) if is_framed else (-1, -1))
+    is_whole = sum(size for _, size, _, _ in details.blocks) == row.size
+    return Inside(is_whole, parts, details.levels)
 
 
-def _hours(row: Row, filters: Filters) -> set[int] | None:
+def _hours(details: Details, filters: Filters) -> set[int] | None:
     if filters.levels is None:
         return None
-    return {hour for hour, lvl in row.levels if lvl in filters.levels}
+    return {hour for hour, lvl in details.levels if lvl in filters.levels}
 
 
 def _span(first_ts: int, last_ts: int) -> range:

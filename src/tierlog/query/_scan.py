@@ -8,15 +8,16 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from tierlog.errors import ObjectNotFoundError, StoreError, TierlogError
+from tierlog.errors import CatalogError, ObjectNotFoundError, StoreError, TierlogError
 from tierlog.query._filters import Filters
 from tierlog.query._forms import Forms
 from tierlog.query._horizon import Horizon
+from tierlog.query._index import Inside
 from tierlog.query._lines import ordered, raw, spanned, ts_of
 from tierlog.query._listing import Listed
 from tierlog.query._match import Matcher
 from tierlog.query._open import Content, Spool, Spooled, opened
-from tierlog.query._problem import Problem
+from tierlog.query._problem import Problem, note
 from tierlog.query._sources import Source, Sources
 from tierlog.stores import Store
 
@@ -28,6 +29,7 @@ _LET_GO_BYTES = 1_048_576  # at once: else the GNU allocator gives back the page
 _LINE_BYTES = 64  # of a line, beside its own
 _MOST_OPEN = 64
 _MOST_MOVES = 8
+_AT_ONCE_BYTES = 1_048_576  # are read in less time than their parts are told apart
 
 
 class Piece(NamedTuple):
@@ -119,20 +121,33 @@ class Scan:
         Yield the pieces of a segment; it is read, unless the catalog knows them. A
         build's object whose times aren't known yet is yielded once more, with them.
         """
-        held = source.held
         if self.is_stopped:
             return
         try:
-            if held is None and source.listed.store is not None and not source.is_known:
+            if source.held is None and source.listed.store is not None and not source.is_known:
                 yield from self._narrowed(source, source.listed.store)
                 return
-            if held is not None and (held.is_whole or self._matcher.is_selective) and self._is_seekable(source):
-                for offset, size, first, last, at, stored in held.blocks():
+            inside = None if self._is_read_at_once(source) else self.inside(source)
+            if inside is not None and (inside.is_whole or self._matcher.is_selective) and _is_seekable(source, inside):
+                for offset, size, first, last, at, stored in inside.blocks():
                     yield Piece(source, first, last, offset, size, (at, stored))
                 return
-            yield from self._survey(source)
+            yield from self._survey(source._replace(held=None))
         except (OSError, TierlogError, ValueError, EOFError) as e:
             self._failed(source, e)
+
+    def inside(self, source: Source) -> Inside | None:
+        """
+        Return which parts of a segment may hold what is asked for; None if the catalog
+        doesn't know, or it is damaged there, which is noted.
+        """
+        if source.held is None:
+            return None
+        try:
+            return source.held.inside()
+        except CatalogError as e:
+            note(self._problems, e.catalog, e.problem)
+            return None
 
     def lines(self, piece: Piece) -> list[bytes]:
         """
@@ -201,10 +216,13 @@ class Scan:
             self._ahead = Ahead()
         return self._ahead
 
-    def _is_seekable(self, source: Source) -> bool:
-        held = source.held
-        packing = source.listed.place.packing
-        return packing is None or (packing == "zst" and held is not None and all(block[5] >= 0 for block in held.blocks()))
+    def _is_read_at_once(self, source: Source) -> bool:
+        """
+        Tell whether to know the parts of a segment would be of no use.
+        """
+        held, listed = source.held, source.listed
+        is_near = listed.store is None and listed.place.packing is None
+        return held is not None and held.is_all and held.size <= _AT_ONCE_BYTES and is_near and self._matcher.is_selective
 
     def _narrowed(self, source: Source, store: Store) -> Iterator[Source]:
         stored = store.head(source.listed.name)
@@ -312,6 +330,11 @@ class Scan:
 
 def _block(piece: Piece) -> tuple[Listed, int, int, tuple[int, int]]:
     return piece.source.listed, piece.offset, piece.size, piece.frame
+
+
+def _is_seekable(source: Source, inside: Inside) -> bool:
+    packing = source.listed.place.packing
+    return packing is None or (packing == "zst" and all(block[5] >= 0 for block in inside.blocks()))
 
 
 def _is_fetched(piece: Piece) -> bool:

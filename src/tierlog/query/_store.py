@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Never
 
 from tierlog.errors import QueryError
 from tierlog.query._count import Counts, counted, fields_of
@@ -113,6 +113,7 @@ class LogStore:
         limit: int | None = None,
         order: str = "asc",
         cursor: str | None = None,
+        **other: Never,
     ) -> Search:
         """
         Return the events that meet all that is given.
@@ -155,6 +156,8 @@ class LogStore:
             cursor: Where to go on: :attr:`Search.cursor` of a search with the same
                 filters.
 
+            other: What isn't a filter is refused, and the nearest that is one is named.
+
         Raises:
             QueryError: It can't be asked for.
         """
@@ -176,6 +179,7 @@ class LogStore:
                 order=order,
                 cursor=cursor,
                 **given,
+                **other,
             ),
         )
 

@@ -8,6 +8,7 @@ it to exact builtins, which the encoder needs anyway.
 
 from __future__ import annotations
 
+from tierlog.redact._below import Below
 from tierlog.redact._copier import Copier
 from tierlog.redact._guarded import Guarded
 from tierlog.redact._known import from_environment
@@ -16,4 +17,4 @@ from tierlog.redact._rule import Rule
 from tierlog.redact._stream import StreamRedactor
 
 
-__all__ = ["Copier", "Guarded", "Redactor", "Rule", "StreamRedactor", "from_environment", "hide_value"]
+__all__ = ["Below", "Copier", "Guarded", "Redactor", "Rule", "StreamRedactor", "from_environment", "hide_value"]

@@ -27,7 +27,6 @@ __all__ = [
 LOOK_AHEAD = 100
 """How many characters behind a header tell whether it is only spoken of."""
 
-_MAX_DASHES = 5
 _MAX_TORN = 96
 _SPACE = r"(?:[ \t\xa0]{1,3}|%20|[+_])"
 _HEADER = re.compile(

@@ -27,6 +27,7 @@ _HASH_CHARS = 12
 _SHAPE_CHARS = 200
 _AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _NUMBER_IN_A_WORD = re.compile(r"[^\s\d]\d|\d[^\s\d]|\d{13}", re.ASCII)
+_MARK = re.compile(r"\[REDACTED:[^\[\]\r\n]{1,256}\]")  # what it says is the secret's kind, not the field's
 _for_all: dict[str, str] = {}
 _redactors: WeakSet[Redactor] = WeakSet()
 
@@ -137,9 +138,10 @@ class Redactor(Copier):
         """
         known = self._sensitive.get(name)
         if known is None:
-            flat = _flat(name)
+            own = _MARK.sub("", name) if "[REDACTED:" in name else name
+            flat = _flat(own)
             known = flat not in self._allowed and (
-                flat in self._keys or is_sensitive(name) or (self._hides_personal and is_personal(name))
+                flat in self._keys or is_sensitive(own) or (self._hides_personal and is_personal(own))
             )
             if len(self._sensitive) >= REMEMBERED:
                 self._sensitive.clear()

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from tierlog.redact._below import Below
 from tierlog.redact._blocks import Blocks
 from tierlog.redact._redactor import Redactor
 
@@ -42,6 +43,9 @@ class StreamRedactor:
     between threads. Use either :meth:`feed`, for chunks of any size, or
     :meth:`feed_line`, for lines.
 
+    A secret that is one word is also hidden on the line below its name, or one
+    empty line further down.
+
     A private key over many lines becomes one ``[REDACTED:private-key]``, in every
     usual wrapping. A key without an end hides 512 rows or 64 KiB that look like its
     body, and is given up after 32 lines in a row that don't; then
@@ -63,6 +67,7 @@ class StreamRedactor:
         self._redactor = Redactor() if redactor is None else redactor
         own = self._redactor.count if isinstance(self._redactor, Redactor) else _nothing
         self._blocks = Blocks(count or own)
+        self._below = Below(self._text)
         self._parts: list[str] = []  # of the line that has no end yet
         self._size = 0
         self._above: list[str] = []  # the last lines, if they are without secrets
@@ -109,16 +114,17 @@ class StreamRedactor:
         if self._parts or type(redactor) is not Redactor or not redactor.takes_lines:
             return [out for line in lines for out in self.feed_line(line)]
         rows = list(lines)
-        if self._are_clean([*self._above, *rows]) and self._blocks.passes(rows):
+        has_above = bool(self._above) or self._below.waits
+        if not self._below.waits and self._are_clean([*self._above, *rows]) and self._blocks.passes(rows):
             near = 0
-        elif self._above and self._are_clean(rows) and self._blocks.passes(rows):
+        elif has_above and self._are_clean(rows) and self._blocks.passes(rows):
             near = _TOGETHER  # what came before may say what the first of them are
         else:
             rows = [row for line in lines for row in self._blocks.line(line, "")]
             near = len(rows)
         out: list[str] = []
         for start in range(0, near, _TOGETHER):
-            some = self._together(rows[start : start + _TOGETHER])
+            some = self._together([self._below.line(row) for row in rows[start : start + _TOGETHER]])
             self._keep_above(some)
             out += some
         self._keep_above(rows[near:])
@@ -156,7 +162,7 @@ class StreamRedactor:
         Return the lines that wait since they may be the last rows of a key; for those who
         don't want them to wait long. A key that has begun stays hidden.
         """
-        return [self._text(part) for part in self._blocks.let_go()]
+        return [self._shown(part) for part in self._blocks.let_go()]
 
     def close(self) -> str:
         """
@@ -223,12 +229,17 @@ class StreamRedactor:
 
     def _line(self, text: str, end: str) -> list[str]:
         try:
-            return [self._text(part) for part in self._blocks.line(text, end)]
+            return [self._shown(part) for part in self._blocks.line(text, end)]
         except Exception:  # noqa: BLE001 -- not looked at means not written
             return [_WITHHELD + end]
 
     def _closed(self) -> list[str]:
-        return [self._text(part) for part in self._blocks.close()]
+        out = [self._shown(part) for part in self._blocks.close()]
+        self._below.forget()
+        return out
+
+    def _shown(self, line: str) -> str:
+        return self._text(self._below.line(line))
 
     def _text(self, text: str) -> str:
         try:

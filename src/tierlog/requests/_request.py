@@ -151,7 +151,7 @@ class Request:
         self.is_disconnected = False
         self.facts: dict[str, Any] = {}
         self.here = Enclosing(request=self)
-        self.context = current().replace({"req_id": given_id})
+        self.context = self._bound = current().replace({"req_id": given_id})
         self._requests = requests
         self._method = method
         self._path = path
@@ -170,6 +170,15 @@ class Request:
         """
         self._ids.update({name: id_text(value) for name, value in ids.items()})
         self._data.update(data)
+
+    def bind_annotated(self) -> None:
+        """
+        Bind here what was annotated in a thread, where it was bound for that one alone.
+        """
+        here, before = current(), self._bound
+        ids = {name: value for name, value in self._ids.items() if getattr(here, name) == getattr(before, name) != value}
+        if ids and current_request() is self:
+            bind(**ids)
 
     def step(self) -> Step:
         """
@@ -222,6 +231,7 @@ class Request:
         self._is_started = True
         if self._ids:
             self.context = self.context.replace(self._ids)
+        self._bound = self.context
         if self._requests.starts:
             self._write("info", "start", "started", {})
 

@@ -27,6 +27,7 @@ __all__ = [
     "is_told",
     "is_user_password",
     "looks_random",
+    "may_stand_alone",
     "not_code",
     "not_filler",
 ]
@@ -100,6 +101,15 @@ _MOST_SLASHES = 3
 _LOOKED_AT = 256
 _SYMBOLS = frozenset("!#$%^&*?~{}[]<>()@")
 _MANY_SYMBOLS = 5
+_SHORTEST_ALONE = 6
+_SOMETHING_ELSE = re.compile(
+    r"[<{(\[|#\-/]|.*[:=]\Z(?<!==)(?<![A-Za-z0-9+/]{15}=)|\w[\w.\-]{0,64}=[^=]"
+    r"|[A-Za-z]+(?:[_\-][A-Za-z]+)*[_\-]\d{1,4}\W?\Z"  # a name with a number
+    r"|v\d{1,4}(?:\.\d{1,6}){1,3}[\w.\-+]{0,16}\Z"  # a version
+    r"|[\w.\-]+@[\w.\-]+(?::[~/]\S*|[~:]?[$#%>])\Z",  # a prompt
+    re.DOTALL,
+)
+_SYMBOL = re.compile(r"[!@#$%^&*+=?~](?!\Z)")
 _DIGIT = re.compile(r"\d")
 _ALNUM = re.compile(r"[^\W_]")
 _CAMEL = re.compile(r"(?:[A-Z]?[a-z]+){1,6}\Z|(?:[A-Z][a-z]+){1,6}\Z")
@@ -225,6 +235,16 @@ def is_told(value: str) -> bool:
     Tell that *value* in a sentence is no word of it.
     """
     return not_filler(value) and any(char.isdigit() or char in "!@#$%^&*" for char in value[:-1])
+
+
+def may_stand_alone(value: str) -> bool:
+    """
+    Tell that *value*, one word on a line below a name, may be a secret: no word of a
+    language, number, name, path, option, assignment or prompt.
+    """
+    if len(value) < _SHORTEST_ALONE or _SOMETHING_ELSE.match(value[:_LOOKED_AT]) or _is(_NOT_RANDOM, value):
+        return False
+    return not_code(value) and (_has_digit(value) or _SYMBOL.search(value) is not None or _is_letters(value))
 
 
 def is_encoded(value: str) -> bool:
