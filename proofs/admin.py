@@ -330,7 +330,7 @@ def main() -> int:
         are_quick = prove_builds(Path(folder)), prove_search(Path(folder) / "corpus", options.megabytes)
     with tempfile.TemporaryDirectory() as root:
         command = [sys.executable, "-c", "from tierlog.cli import main; main()", "serve", "--root", root, "--port", "0"]
-        command += ["--rate-limit", "100000/minute", "--max-listeners", str(2 * options.listeners)]
+        command += ["--rate-limit", "100000/minute", "--max-listeners", str(options.listeners)]
         environment = {**os.environ, "TIERLOG_JWT_SECRET": SECRET}
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         try:

@@ -126,8 +126,7 @@ def create_app(
 
         rate_storage: Where that is counted, in the words of the ``limits`` library.
 
-        max_listeners: How many live tails there may be; one subject may have half of
-            them.
+        max_listeners: How many live tails there may be.
 
         idle_limit: After how many **seconds** without an event one ends.
 

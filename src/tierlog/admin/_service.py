@@ -5,7 +5,6 @@ What all endpoints share.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -94,7 +93,7 @@ class Service:
         self.limits = limits
         self.clock = clock
         self.write_timeout = write_timeout
-        self._listening: Counter[str] = Counter()
+        self.listeners = 0
         self.counts: dict[tuple[str, int], int] = {}
         self.openapi: Callable[[str], bytes] = lambda _: b"{}"
         self._refused: dict[str, float] = {}
@@ -125,28 +124,6 @@ class Service:
             "# TYPE tierlog_admin_missed_total counter",
             f"tierlog_admin_missed_total {self.live.missed}",
         ]
-
-    @property
-    def listeners(self) -> int:
-        """
-        How many live tails there are.
-        """
-        return self._listening.total()
-
-    def may_listen(self, name: str) -> bool:
-        """
-        Tell whether the subject of that name may have one more of them: one alone
-        never has more than half of all that there may be.
-        """
-        return self._listening[name] < (self.limits.listeners + 1) // 2
-
-    def listens(self, name: str, more: int) -> None:
-        """
-        Count that a subject has so many more, or fewer.
-        """
-        self._listening[name] += more
-        if not self._listening[name]:
-            del self._listening[name]
 
     def stop(self) -> None:
         """

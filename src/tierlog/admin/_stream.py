@@ -51,14 +51,12 @@ async def stream(asked: Asked) -> Response:
     listener = Listener(f"{asked.subject.projects}{canonical(given)}", _question(asked, given))
     if service.live.is_stopped or service.listeners >= service.limits.listeners:
         raise ProblemError(503, "as many listen as may; come again later", headers={"Retry-After": _FULL_WAIT})
-    if not service.may_listen(asked.subject.name):
-        raise ProblemError(429, "as many of yours listen as may; end one of them", headers={"Retry-After": _FULL_WAIT})
-    service.listens(asked.subject.name, 1)  # from here on: to open a tail takes a while, and others come meanwhile
+    service.listeners += 1  # from here on: to open a tail takes a while, and others come meanwhile
     try:
         own = await _begun(service, listener, opened, since)
     except BaseException:
         service.live.leave(listener)
-        service.listens(asked.subject.name, -1)
+        service.listeners -= 1
         raise
     return _StreamResponse(asked, listener, own)
 
@@ -122,7 +120,7 @@ class _StreamResponse(PiecesResponse):
         Listen no more. It is called in the event loop.
         """
         self._live.leave(self._listener)
-        self._service.listens(self._asked.subject.name, -1)
+        self._service.listeners -= 1
 
     async def _news(self) -> AsyncGenerator[bytes]:
         """

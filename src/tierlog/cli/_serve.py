@@ -66,13 +66,7 @@ _NAME = "admin"
 @click.option(
     "--rate-storage", default="memory://", show_default=True, help="Where that is counted; redis://host for several servers."
 )
-@click.option(
-    "--max-listeners",
-    default=200,
-    show_default=True,
-    type=click.IntRange(1),
-    help="How many live tails there may be; half of them one subject's.",
-)
+@click.option("--max-listeners", default=200, show_default=True, type=click.IntRange(1), help="How many live tails there may be.")
 @click.option("--trusted-proxies", metavar="ADDRESSES", help="Proxies whose X-Forwarded-For is believed, separated by commas.")
 @click.option("--no-audit", is_flag=True, help="Don't write an event of every read into the root.")
 def serve(
