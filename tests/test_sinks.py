@@ -462,3 +462,23 @@ class TestTeeSink:
             thread.join()
 
         assert tee.stats()["tee_failures"]["1:Failing"] == 800
+
+
+def test_what_a_sink_of_a_tee_says_of_its_failure(capfd):
+    """
+    The error of somebody else's sink may hold a secret: its kind is told, not its words.
+    """
+
+    class Failing(MemorySink):
+        def write(self, event_line, route):
+            raise LookupError("hunter2hunter2")
+
+    kept = MemorySink()
+    handler = TierHandler(sink=TeeSink([Failing(), kept]))
+
+    handler.handle(logging.LogRecord("app", 20, __file__, 1, "first", (), None))
+
+    assert [event["msg"] for event in kept.events] == ["first"]
+    said = capfd.readouterr().err
+    assert "LookupError" in said
+    assert "hunter2" not in said

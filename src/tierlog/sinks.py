@@ -221,7 +221,9 @@ class TeeSink:
         with self._lock:
             self._failures[number] += 1
         name = type(self.sinks[number]).__name__
-        report(f"tee {number} {method}", f"{method} of sink {number} of the tee ({name}) failed: {error!r}")
+        # Not what it says, which may be a secret, unless the system says it.
+        what = f"{type(error).__name__}: {error.strerror}" if isinstance(error, OSError) else type(error).__name__
+        report(f"tee {number} {method}", f"{method} of sink {number} of the tee ({name}) failed: {what}")
 
 
 def _write_whole(binary: BinaryIO, line: bytes) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
@@ -27,7 +28,7 @@ ABORT = "tierlog.abort"
 NDJSON = "application/x-ndjson"
 
 
-class PiecesResponse(Response):
+class PiecesResponse(Response, ABC):
     """
     An answer in pieces.
 
@@ -41,11 +42,11 @@ class PiecesResponse(Response):
         if "content-length" not in headers and "Content-Length" not in headers:
             self.raw_headers = [one for one in self.raw_headers if one[0] != b"content-length"]
 
+    @abstractmethod
     def pieces(self) -> AsyncGenerator[bytes]:
         """
         Return what is sent.
         """
-        raise NotImplementedError
 
     def left(self) -> None:
         """
