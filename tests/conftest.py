@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from tierlog import context, handler, runtime
+from tierlog.report import report
 
 
 collect_ignore = ["servers"]  # what starts them isn't installed everywhere
@@ -24,6 +25,14 @@ ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 OTHER_ULID = "01BX5ZZKBKACTAV9WEVGEMMVRZ"
 """Another one."""
+
+
+@pytest.fixture(autouse=True)
+def first_report():
+    """
+    Let each test be the first that something is reported to: what an earlier one caused holds nothing back.
+    """
+    report._last.clear()  # noqa: SLF001 -- what was said when, which no public call resets
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +58,7 @@ def logging_state():
         if one not in handlers:
             one.close()
     handler.all_handlers[:] = handlers
-    runtime._configured.clear()  # noqa: SLF001 -- the one global that no public call resets
+    runtime._configured.clear()  # noqa: SLF001 -- no public call resets it
     root.setLevel(before[0])
     root.handlers[:], root.filters[:] = before[1], before[2]
     logging.setLoggerClass(before[3])
