@@ -783,6 +783,27 @@ class TestLooks:
 
         expect(panel.page.get_by_role("grid", name="User actions")).to_be_focused()
 
+    def test_a_draft_is_kept(self, panel):
+        """
+        What was typed into the search field, and not asked for yet, outlives another filter's change.
+        """
+        panel.open("/system").settled("events? in")
+        field = panel.page.get_by_role("searchbox", name="Search messages")
+        field.click()
+        panel.page.keyboard.type("charg")
+        panel.page.get_by_role("button", name="error", exact=True).click()
+        expect(panel.page).to_have_url(re.compile("lvl=error"))
+        panel.settled("events? in")
+        expect(field).to_have_value("charg")
+
+        field.click()
+        panel.page.keyboard.press("End")
+        panel.page.keyboard.type("ing level:error")
+        panel.page.keyboard.press("Enter")
+        panel.settled("^1 event in")
+
+        expect(field).to_have_value("charging")
+
 
 class TestElsewhere:
     @pytest.fixture(name="remote")

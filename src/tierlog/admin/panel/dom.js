@@ -34,12 +34,15 @@ export function replace(element, ...children) {
 
 /**
  * The same; who goes by keyboard stays on what has the same name, or goes to where such a
- * thing is added. Others' next key is for the list.
+ * thing is added. Others' next key is for the list. What was typed into a search field, and
+ * isn't asked for yet, stays in it.
  */
 export function renew(element, ...children) {
   const focused = element.querySelector(':focus-visible');
   const name = focused && nameOf(focused);
+  const draft = [...element.querySelectorAll('input[type="search"]')].find((one) => one.value !== one.defaultValue)?.value;
   replace(element, ...children);
+  if (draft !== undefined) element.querySelector('input[type="search"]').value = draft;
   if (name === null) return;
   const twin = [...element.querySelectorAll('a, button, input, select, summary')].find((one) => nameOf(one) === name);
   twin?.focus({ preventScroll: true });

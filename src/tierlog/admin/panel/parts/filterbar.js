@@ -58,11 +58,12 @@ function searchField(params, change) {
     placeholder: 'Search messages, or level:error user:…',
     spellcheck: 'false',
     autocomplete: 'off',
-    value: params.get('text') ?? '',
     'aria-keyshortcuts': '/',
   });
+  input.defaultValue = params.get('text') ?? '';
   const submit = () =>
     change((next) => {
+      input.defaultValue = input.value; // it is no draft any more
       const text = takeWords(input.value, next);
       return changed(next, { text });
     });
