@@ -129,8 +129,9 @@ class Scan:
                 return
             inside = None if self._is_read_at_once(source) else self.inside(source)
             if inside is not None and (inside.is_whole or self._matcher.is_selective) and _is_seekable(source, inside):
-                for offset, size, first, last, at, stored in inside.blocks():
-                    yield Piece(source, first, last, offset, size, (at, stored))
+                # What is told from its bytes is found in less time than a piece costs.
+                is_joined = self._matcher.is_selective and source.listed.store is None and source.listed.place.packing is None
+                yield from _known(source, inside, _AT_ONCE_BYTES if is_joined else 0)
                 return
             yield from self._survey(source._replace(held=None))
         except (OSError, TierlogError, ValueError, EOFError) as e:
@@ -330,6 +331,23 @@ class Scan:
 
 def _block(piece: Piece) -> tuple[Listed, int, int, tuple[int, int]]:
     return piece.source.listed, piece.offset, piece.size, piece.frame
+
+
+def _known(source: Source, inside: Inside, most: int) -> Iterator[Piece]:
+    """
+    Yield a segment's blocks as pieces, those that are side by side as one of at most so many bytes.
+    """
+    joined: Piece | None = None
+    for offset, size, first, last, at, stored in inside.blocks():
+        if joined is not None and joined.offset + joined.size == offset and joined.size + size <= most:
+            times = min(joined.first_ts, first), max(joined.last_ts, last)
+            joined = Piece(source, *times, joined.offset, joined.size + size)
+            continue
+        if joined is not None:
+            yield joined
+        joined = Piece(source, first, last, offset, size, (at, stored))
+    if joined is not None:
+        yield joined
 
 
 def _is_seekable(source: Source, inside: Inside) -> bool:
