@@ -70,19 +70,17 @@ def write_lines(
     """
     lost = 0
     ms = pipeline.now_ms() if ms is None else ms
-    with pipeline._guard:
-        pipeline._truncated += truncated
+    preparer = pipeline.preparer
+    preparer.count_truncated(truncated)
     for start in range(0, len(texts), _AT_ONCE):
         some = texts[start : start + _AT_ONCE]
         try:
-            pipeline._announce()
-            head = pipeline._heads.head(ms, context, lvl, tier, kind, None)
-            source = pipeline._sources.get(src) or pipeline._heads.source(src)
-            body = dump_data(pipeline._noted(dict(data), head.notes, len(some)))
+            head, source = preparer.head(ms, context, lvl, tier, kind), preparer.source(src)
+            body = dump_data(preparer.noted(dict(data), head.notes, len(some)))
             written = _written(pipeline, _template(ms, head, source, body), _messages(some), head.route)
             if written is None:
-                later = [(ms, context, lvl, src, text, None, None, data, tier, kind, None, src) for text in some]
-                pipeline._deferred += [(pipeline._generation + 1, event) for event in later]
+                later = [(head, source, dump_text(text), body) for text in some]
+                pipeline._deferred += [(pipeline._generation + 1, ms, parts) for parts in later]
             else:
                 lost += written
         except Exception as e:  # noqa: BLE001 -- a log call never raises

@@ -1,8 +1,7 @@
 """
 The way of a record from a log call to a sink.
 
-Everything that depends on the context alone is worked out once and kept with the
-context; the lock is held for the number, the line and the write only.
+The lock is held for the number, the line and the write only.
 """
 
 from __future__ import annotations
@@ -15,33 +14,24 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
-
 from tierlog import _fork
 from tierlog.context import EMPTY, Context, current
-from tierlog.envelope import DATA_MAX_BYTES, Route, with_notes
-from tierlog.extra import LAST_STANDARD, STANDARD_COUNT, extras, split_extra, with_more
+from tierlog.envelope import Route
+from tierlog.extra import LAST_STANDARD, STANDARD_COUNT, extras, with_more
 from tierlog.filter import Stamp
-from tierlog.heads import Heads
 from tierlog.kinds import LEVELS, level_name
-from tierlog.messages import PLAIN_ARGS, Messages, with_args
-from tierlog.ndjson import LINE, dump_data, dump_text, fit, truncate
+from tierlog.parts import Parts, Preparer, join, look_up
 from tierlog.plain import text_of
 from tierlog.report import emergency, report
 from tierlog.tracing import MODULE as OPENTELEMETRY
-from tierlog.tracing import modules, with_trace
+from tierlog.tracing import modules
 from tierlog.typing import Clock, Commit, RedactsValues, Sink
 
 
 __all__ = ["Pipeline", "new_instance_id"]
 
-_LONG_BYTES = 65_536  # what is longer may have to be cut
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_EMPTY = b"{}"
-_OBJECT = ord("{")
 _MOST_GENERATIONS = 3  # of records that were made in the middle of writing one
-_dumps = orjson.dumps
-
 _ONLY_DATA = ["data"]
 _get_ident = threading.get_ident
 
@@ -77,6 +67,8 @@ class Pipeline:
     Attributes:
         instance_id: ``instanceId`` of this process's lines.
 
+        preparer: Works out the parts of lines.
+
         clock: Returns nanoseconds since the epoch.
 
         on_start: Called before the first record of a forked child.
@@ -102,7 +94,6 @@ class Pipeline:
         self._sink_write: Callable[[bytes, Route], Commit | None] = getattr(sink, "write_locked", sink.write)
         self._sink_meet: Callable[[], object] = getattr(sink, "meet", _go_on)
         self._text = redactor.text
-        self._data = redactor.data
         self._name = name
         self._default_tier = default_tier
         self._id_format = id_format
@@ -110,33 +101,35 @@ class Pipeline:
         self._exc_locals = exc_locals
         self.on_start: Callable[[], None] | None = None
         self._is_announced = True
-        self._messages = Messages(self._data)
         self._begin_anew(instance_id or new_instance_id(name))
         _fork.watch(self)
 
     def _begin_anew(self, instance_id: str) -> None:
         self.instance_id = instance_id
-        self._heads = Heads(instance_id, default_tier=self._default_tier, id_format=self._id_format, redact=self._text)
-        self._key = self._heads.key
-        self._sources = self._heads.sources
+        self.preparer = Preparer(
+            instance_id,
+            default_tier=self._default_tier,
+            id_format=self._id_format,
+            redactor=self.redactor,
+            announce=self._announce,
+        )
+        self._known = self.preparer.known
         self._lock: Any = getattr(self.sink, "lock", None) or threading.RLock()
         self._guard = _fork.ForkSafeLock()  # of the counters that aren't counted under the lock
         self._is_writing = False
         self._came = 0  # the time of the record that came last, an object that no other record has
         self._salvaging = threading.local()
-        self._deferred: list[tuple[int, tuple[Any, ...]]] = []
+        self._deferred: list[tuple[int, int, Parts]] = []
         self._generation = 0  # of the record that is written now: 0, or one more than of the one it interrupted
         self._recursions = 0
         self._seq = 0
         self._dropped: dict[str, int] = {}
-        self._truncated = 0
-        self._rerouted: dict[str, int] = {}
         self._sync_failures = 0
         self._last_error: str | None = None
 
     # -- what comes in -------------------------------------------------------------
 
-    def event(  # noqa: C901, PLR0912, PLR0915 -- the hot path, see below
+    def event(
         self,
         ms: int,
         context: Context,
@@ -154,8 +147,7 @@ class Pipeline:
         """
         Write one event; never raise.
 
-        This is the hot path, and one function: here a call costs what three
-        checks do. What is unusual is elsewhere.
+        This is the hot path.
 
         Args:
             ms: Its time, milliseconds since the epoch.
@@ -183,65 +175,15 @@ class Pipeline:
             named_src: Its source, whatever the context says.
         """
         try:
-            if extra:
-                if len(extra) == 1 and "data" in extra and type(extra["data"]) is dict:
-                    data = extra["data"]
-                else:
-                    fields, data = split_extra(extra)
-                    named_src, tier, kind = fields.pop("src", None), fields.pop("tier", None), fields.pop("kind", None)
-            if args:
-                for arg in args:
-                    if type(arg) not in PLAIN_ARGS or type(msg) is not str or type(args) is not tuple:
-                        msg, data = self._messages.formatted(msg, args, data)
-                        break
-                else:
-                    try:
-                        msg = msg % args
-                    except Exception as e:  # noqa: BLE001 -- wrong arguments are no reason to lose a record
-                        data = with_args(data, args, e)
-            if OPENTELEMETRY in modules:
-                data = with_trace(data)
-            head = None if fields else context.heads.get((self._key, tier, kind, lvl))
-            if head is None or not head[2] <= ms < head[3]:
-                if context.is_muted:  # tierlog's own work
-                    return
-                self._announce()
-                head = self._heads.head(ms, context, lvl, tier, kind, fields)
-            text = self._text(msg if type(msg) is str else self._messages.text(msg))
-            try:
-                message = _dumps(text)
-                body = _EMPTY if data is None else _dumps(self._data(data)) if type(data) is dict else None
-            except TypeError:  # lone surrogates, numbers beyond 64 bits
-                body = None
-            # A redactor that gave up gives a text.
-            if body is None or body[0] != _OBJECT or head[4] is not None or len(message) + len(body) > _LONG_BYTES:
-                message, body = self._careful(text, data, head[4])
-            name = named_src or context.src or src
-            source = self._sources.get(name) or self._heads.source(name)
-            commit = None
-            self._came = ms
-            # "with", since an exception out of a signal handler can't come between
-            # taking a lock and its block.
-            with self._lock:
-                if self._is_writing:  # a signal handler or a finalizer logs in the middle of a write
-                    later = (ms, context, lvl, src, text, None, None, data, tier, kind, fields, named_src)
-                    self._deferred.append((self._generation + 1, later))
-                    return
-                line = b""
-                try:
-                    self._is_writing = True
-                    seq = self._seq
-                    line = LINE % (ms, head[0], seq, source, message, body)
-                    self._seq = seq + 1
-                    commit = self._sink_write(line, head[1])
-                except BaseException as e:
-                    self._lost(line, head[1], e)
-                    if not isinstance(e, Exception):
-                        raise
-                finally:
-                    self._is_writing = False
-            if commit is not None or self._deferred:
-                self._afterwards(commit)
+            parts = None
+            known = self._known
+            if known is not None and not fields and OPENTELEMETRY not in modules:
+                parts = look_up(known, ms, context, lvl, src, msg, args, extra, data, tier, kind, named_src)
+            if parts is None:
+                parts = self.preparer.parts(ms, context, lvl, src, msg, args, extra, data, tier, kind, fields, named_src)
+            if parts is None:
+                return
+            self._write(ms, parts)
         except Exception as e:  # noqa: BLE001 -- a log call never raises
             self._salvage(ms, lvl, msg, extra if data is None else data, e)
         if self._came is not ms:  # while this one was written, another thread came to the lock
@@ -280,13 +222,42 @@ class Pipeline:
 
     # -- on the way ----------------------------------------------------------------
 
+    def _write(self, ms: int, parts: Parts) -> None:
+        """
+        Give a line its number, and write it.
+        """
+        head, source, message, body = parts
+        commit = None
+        self._came = ms
+        # "with", since an exception out of a signal handler can't come between
+        # taking a lock and its block.
+        with self._lock:
+            if self._is_writing:  # a signal handler or a finalizer logs in the middle of a write
+                self._deferred.append((self._generation + 1, ms, parts))
+                return
+            line = b""
+            try:
+                self._is_writing = True
+                seq = self._seq
+                line = join((ms, head[0], seq, source, message, body))
+                self._seq = seq + 1
+                commit = self._sink_write(line, head[1])
+            except BaseException as e:
+                self._lost(line, head[1], e)
+                if not isinstance(e, Exception):
+                    raise
+            finally:
+                self._is_writing = False
+        if commit is not None or self._deferred:
+            self._afterwards(commit)
+
     def _afterwards(self, commit: Commit | None) -> None:
         """
         Do what had to wait until the lock was free.
         """
         while self._deferred and not self._generation:
             try:
-                self._generation, event = self._deferred.pop(0)
+                self._generation, ms, parts = self._deferred.pop(0)
             except IndexError:  # another thread was first
                 break
             try:
@@ -294,7 +265,7 @@ class Pipeline:
                     self._recursions += 1
                     report("recursion", "a sink that logs each time it writes was stopped")
                 else:
-                    self.event(*event)
+                    self._write(ms, parts)
             finally:
                 self._generation = 0
         if commit is not None:
@@ -351,45 +322,11 @@ class Pipeline:
         except Exception:  # noqa: BLE001 -- nor does this raise
             return type(error).__name__
 
-    def _careful(self, text: str, data: Any, notes: Mapping[str, Any] | None) -> tuple[bytes, bytes]:
-        """
-        Return message and data as JSON, whatever they are and however long.
-        """
-        cut = truncate(text)
-        message = dump_text(cut)
-        plain = self._noted(self._data(data), notes)
-        body = dump_data(plain)
-        if len(body) + len(message) > DATA_MAX_BYTES:
-            body = fit(message, plain)
-            self._truncated += 1
-        elif cut is not text:
-            self._truncated += 1
-        return message, body
-
-    # -- what is worked out once ---------------------------------------------------
-
     def _announce(self) -> None:
         if not self._is_announced:
             self._is_announced = True
             if self.on_start is not None:
                 self.on_start()
-
-    def _noted(self, data: Any, notes: Mapping[str, Any] | None, records: int = 1) -> dict[str, Any]:
-        """
-        Return *data*, which is nobody else's, as a dict with *notes* in it: that of so
-        many *records*.
-        """
-        found: dict[str, Any] = data if type(data) is dict else {} if data is None else {"data": data}
-        if notes is not None:
-            own = found.get("_tierlog")
-            found["_tierlog"] = with_notes(own, notes)
-        reason = notes.get("rerouted") if notes is not None else None
-        if reason is not None and reason.startswith("no tier"):
-            reason = "unknown tier"  # as few labels as there are reasons
-        if reason is not None:
-            with self._guard:
-                self._rerouted[reason] = self._rerouted.get(reason, 0) + records
-        return found
 
     # -- what is asked of it -------------------------------------------------------
 
@@ -414,8 +351,8 @@ class Pipeline:
                 "written": self._seq - sum(dropped.values()),
                 "dropped": dropped,
                 "redactions": self.redactor.counts(),
-                "truncated": self._truncated,
-                "rerouted": dict(self._rerouted),
+                "truncated": self.preparer.truncated,
+                "rerouted": dict(self.preparer.rerouted),
                 "sync_failures": self._sync_failures,
                 "recursions": self._recursions,
                 "last_error": self._last_error,

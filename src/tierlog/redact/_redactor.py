@@ -68,6 +68,9 @@ class Redactor(Copier):
     Attributes:
         hides_blocks: Whether private keys are hidden.
 
+        clean: The keys and texts of data and the shapes of messages that are known to hold
+            no secret; None if that isn't all there is to it.
+
         takes_lines: Whether several lines may be looked at as one text: rules of one's
             own may mean a text's beginning or end.
 
@@ -182,6 +185,8 @@ class Redactor(Copier):
         self._most_shapes = 0 if self._has_own or known else REMEMBERED
         # New memories: what was looked at before the change may still be on its way into the old ones.
         self._clean_keys, self._clean_texts, self._clean_shapes = set(), set(), set()
+        is_all = type(self) is Redactor and not self._paths
+        self.clean = (self._clean_keys, self._clean_texts, self._clean_shapes) if is_all else None
 
     def _mark(self, rule: str, secret: str) -> str:
         if self._hash_key is None:
