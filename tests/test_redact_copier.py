@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from tierlog.redact import Redactor
+from tierlog.redact import Copier, Redactor
 
 
 SECRET = "correct-horse"
@@ -36,6 +36,46 @@ class TestNameAndValue:
         shown = redactor.data({"name": "password", "value": SECRET})
 
         assert shown == {"name": "password", "value": "[REDACTED:key]"}
+
+
+class TestTogether:
+    """
+    Fields that tell what another one is, in data as in texts.
+    """
+
+    @pytest.mark.parametrize("where", [["body", "password"], ("body", "users", 0, "apiToken")])
+    def test_rejected_input(self, where):
+        """
+        An error of validation doesn't show the password that was too short; another field's input stays.
+        """
+        redactor = Redactor()
+        redactor.data({"loc": ["a"], "input": "b"})
+
+        assert redactor.data([{"loc": where, "msg": "short", "input": SECRET}])[0]["input"] == "[REDACTED:key]"
+        assert redactor.data({"loc": where, "input": 12345678})["input"] == "[REDACTED:key]"
+        assert redactor.data({"loc": ["body", "name"], "input": SECRET})["input"] == SECRET
+        assert redactor.data({"loc": where, "msg": "missing", "input": {"user": "bob"}})["input"] == {"user": "bob"}
+
+    def test_private_key_as_json(self):
+        """
+        The private parts of a JWK go; its public ones stay, and so do the same names elsewhere.
+        """
+        redactor = Redactor()
+        public = {"kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1B", "y": "x_FEzRu9m36H", "kid": "1"}
+        redactor.data({**public, "d": 1})
+
+        assert redactor.data({**public, "d": SECRET, "k": SECRET}) == {**public, "d": "[REDACTED:key]", "k": "[REDACTED:key]"}
+        assert redactor.data(public) == public
+        assert redactor.data({"d": SECRET, "k": SECRET}) == {"d": SECRET, "k": SECRET}
+
+    def test_nothing_is_hidden_that_may_stay(self):
+        """
+        Without redaction, and for names that are allowed, they stay.
+        """
+        key, error = {"kty": "oct", "k": SECRET}, {"loc": ["password"], "input": SECRET}
+
+        assert Copier().data([key, error]) == [key, error]
+        assert Redactor(allow_keys=["password"]).data(error) == error
 
 
 class TestCommandLines:

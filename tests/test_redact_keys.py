@@ -60,7 +60,7 @@ SENSITIVE = """
     privateKeyPem key_pem unseal_keys pbkdf_salt id_token_hint basicAuth proxyAuth HEROKU_API_KEY CLOUDFLARE_API_TOKEN
     SLACK_BOT_TOKEN ALGOLIA_ADMIN_KEY GOOGLE_MAPS_KEY X-Plex-Token plaid_secret coshmac_secret_key softlayer_key ibm_key
     sl_pass cos_hmac_secret_access_key sumologic_accesskey ibmcloudiamapikey openaiapikey hubspotkey ApIkEy cookies
-    session_cookie sessionCookie cookie_value
+    session_cookie sessionCookie cookie_value device_key management_key system_pass server_pass
 """.split()
 """Names as programs, headers, variables and clouds write them."""
 

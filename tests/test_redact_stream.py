@@ -519,6 +519,23 @@ class TestLongLines:
 
         assert found == "a " * (before // 2) + f'"{MARK}"' + " b" * 50_000
 
+    def test_hostile_line_is_looked_at_few_times(self):
+        """
+        Of a piece that can't be looked at, no place is sought where it may be cut.
+        """
+
+        class Withholds:
+            chars = 0
+
+            def text(self, text: str) -> str:
+                self.chars += len(text)
+                return "[WITHHELD]"
+
+        redactor = Withholds()
+        fed(["password=a1b2c3d4 " * 15_000], redactor)
+
+        assert redactor.chars < 4 * 270_000
+
     def test_long_line_with_an_end(self):
         """
         A long line that comes at once is no other.

@@ -1,5 +1,5 @@
 """
-What differs between operating systems, in one place.
+What differs between operating systems and versions of Python, in one place.
 
 Locks are advisory and belong to the open file: they end with the process,
 however it ends, which is what recovery relies on.
@@ -8,6 +8,7 @@ however it ends, which is what recovery relies on.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -28,11 +29,15 @@ __all__ = [
     "lock_exclusive",
     "lock_shared",
     "lock_waiting",
+    "possessive",
     "reached_size_limit",
     "sync_data",
     "sync_folders",
     "unlock",
 ]
+
+_HAS_POSSESSIVE_GROUPS = sys.version_info >= (3, 11, 5)  # before, they don't find all they should: python/cpython#106052
+_POSSESSIVE_GROUP = re.compile(r"\)([?*+]|\{\d*,?\d*\})\+")
 
 _COMMON = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
@@ -44,6 +49,14 @@ OPEN_PLAIN = os.O_RDWR | _COMMON
 
 OPEN_READ = os.O_RDONLY | _COMMON
 """Flags of a finished file."""
+
+
+def possessive(pattern: str, *, is_right: bool = _HAS_POSSESSIVE_GROUPS) -> str:
+    """
+    Return *pattern* as it can be relied on here: groups that are possessive may backtrack
+    where Python gets those wrong.
+    """
+    return pattern if is_right else _POSSESSIVE_GROUP.sub(r")\1", pattern)
 
 
 def host_name() -> str:

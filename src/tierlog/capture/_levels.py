@@ -10,6 +10,8 @@ from typing import Any
 
 import hyperscan
 
+from tierlog._platform import possessive
+
 
 __all__ = ["Levels", "level_of"]
 
@@ -39,7 +41,7 @@ _WARNING = (
     r"|[Ww]arning[ ](?:[A-Z]{1,6}\d{2,6}\b|[A-Z\"'])|npm[ ](?:WARN|warn)\b|W:(?=[ ])|\u26a0|\u25b2[ ]\[WARNING\]|\(!\)"
     r"|\w{0,80}Warning:(?=[ ])|level=warn(?:ing)?\b"
 )
-_MARK = re.compile(rf"{_BEFORE}(?:(?P<error>{_ERROR})|(?P<warn>{_WARNING}))")
+_MARK = re.compile(possessive(rf"{_BEFORE}(?:(?P<error>{_ERROR})|(?P<warn>{_WARNING}))"))
 
 # What each of the marks has: in bytes, and without regard to case.
 _SIGNS = (

@@ -15,6 +15,8 @@ import string
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from tierlog._platform import possessive
+
 
 __all__ = [
     "BREAK",
@@ -52,7 +54,7 @@ _LOWER = string.ascii_lowercase.encode()
 _LOWER_SHARE = 0.7  # of words and paths; of random base64 it is 0.4
 
 _ANSI = re.compile(r"\x1b\[[0-9;:?]{0,32}[@-~]|\x1b\][^\x07\x1b]{0,256}(?:\x07|\x1b\\)|[\u200b-\u200d\ufeff]")
-_TOKEN = re.compile(r"[A-Za-z0-9+/]++(?:(?:\\{1,4}+/|%2[BbFf])[A-Za-z0-9+/]*+)*+(?:=|%3[Dd]|\\{1,4}u003[dD]){0,2}")
+_TOKEN = re.compile(possessive(r"[A-Za-z0-9+/]++(?:(?:\\{1,4}+/|%2[BbFf])[A-Za-z0-9+/]*+)*+(?:=|%3[Dd]|\\{1,4}u003[dD]){0,2}"))
 _WORD = re.compile(r"[A-Za-z]{2}")
 _FILLER = re.compile(r"[\s\"'`,+\\|>#*;.()\[\]-]*\Z")
 _CHECKSUM = re.compile(r"[^A-Za-z0-9]{0,40}=[A-Za-z0-9+/]{4}[^A-Za-z0-9]{0,8}\Z")

@@ -5,6 +5,7 @@ The walk that copies a record's data to exact builtins.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from tierlog.plain import MAX_ITEMS, free_name, key_text, text_of, unwrap
@@ -29,6 +30,8 @@ _PAIR_TYPES = frozenset([list, tuple])
 _NAME_KEYS = ("name", "key", "header", "field", "variable", "Name", "Key", "ParameterKey")
 _PROGRAMS = frozenset(["curl", "docker", "ldapsearch", "mysql", "mysqladmin", "mysqldump", "podman", "redis-cli", "sshpass"])
 _VALUE_KEYS = frozenset(["value", "Value", "ParameterValue"])
+_TELLING_KEYS = _VALUE_KEYS | {"loc", "kty"}
+_PARTS_OF_JWK = ("d", "p", "q", "dp", "dq", "qi", "k")
 
 _Parents = tuple[int, ...]
 
@@ -166,6 +169,10 @@ class Copier:
     def _rekeyed(self, given: dict[Any, Any], parents: _Parents, walk: _Walk) -> dict[str, Any]:
         if "value" in given or "Value" in given or "ParameterValue" in given:  # no look at a key's own hash: it may raise
             self._hide_pair(given)
+        if "loc" in given and "input" in given:
+            self._hide_input(given)
+        if "kty" in given and self.is_sensitive("private_key"):
+            self._hide_all(given, _PARTS_OF_JWK)
         memory = self._clean_keys  # before the look: a new secret brings a new memory
         out: dict[str, Any] = {}
         for key, value in given.items():
@@ -176,8 +183,8 @@ class Copier:
             name = key_text(key)
             is_sensitive = self.is_sensitive(name)
             clean = self.text(name)
-            # Beside a value, names are looked at each time: what is harmless alone may tell what it is.
-            if clean == name and not is_sensitive and len(name) <= REMEMBERED_CHARS and name not in _VALUE_KEYS:
+            # Beside these, fields are looked at each time: what is harmless alone may not be together.
+            if clean == name and not is_sensitive and len(name) <= REMEMBERED_CHARS and name not in _TELLING_KEYS:
                 self._remember(memory, name)
             if len(clean) > _MAX_KEY:
                 clean = clean[: _MAX_KEY - len(_TRUNCATED)] + _TRUNCATED
@@ -241,10 +248,23 @@ class Copier:
         for name_key in _NAME_KEYS:
             name = own.get(name_key)
             if type(name) is str and self.is_sensitive(name):
-                for key in _VALUE_KEYS:
-                    if key in own and not _says_nothing(name, own[key]):
-                        own[key] = self._hidden(own[key])
+                self._hide_all(own, _VALUE_KEYS, name)
                 return
+
+    def _hide_input(self, own: dict[Any, Any]) -> None:
+        """
+        Hide the ``input`` in *own*, an error of validation, if its ``loc`` is where a secret stands.
+        """
+        where = own["loc"]
+        if type(where) in _PAIR_TYPES and type(own["input"]) is not dict:
+            name = next((one for one in where if type(one) is str and self.is_sensitive(one)), None)
+            if name is not None:
+                self._hide_all(own, ("input",), name)
+
+    def _hide_all(self, own: dict[Any, Any], keys: Iterable[str], name: str = "") -> None:
+        for key in keys:
+            if key in own and not _says_nothing(name, own[key]):
+                own[key] = self._hidden(own[key])
 
     def _hidden(self, value: Any) -> str:  # noqa: ARG002 -- the interface of a redactor
         return KEY_MARK

@@ -8,11 +8,12 @@ What that costs is counted, so that no text takes long.
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from tierlog._platform import possessive
+from tierlog.redact._beside import is_place, stands_alone, whole_name
 from tierlog.redact._keys import is_count, is_harmless, is_sensitive
 from tierlog.redact._matcher import literal
 from tierlog.redact._rule import Rule
@@ -42,13 +43,6 @@ _SIGNS = frozenset("_.- ")
 _MARK = "[REDACTED:"
 _GROUPS = ("secret", "quoted", "bare", "coded")
 _NO_WORD = re.compile(r"[^\w-]", re.ASCII)
-
-# A token begins where no word goes on, or behind an escape that ends in a letter
-# or digit: \n, \u003d, %3D, a colour.
-_ESCAPE = re.compile(r"(?:\\[nrtbfv]|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2}|\x1b\[[0-9;]{0,8}m|\[[0-9;]{1,8}m)\Z")
-_LONGEST_ESCAPE = 12
-_LONGEST_NAME = 40
-_NAME_CHARS = f"{string.ascii_letters}{string.digits}_.-"
 _is_sensitive = lru_cache(maxsize=4_096)(is_sensitive)  # of the few characters that a pattern takes
 _is_harmless = lru_cache(maxsize=4_096)(is_harmless)
 
@@ -202,7 +196,7 @@ class Pattern:
         # Most are never needed, and all together take a third of a second. No
         # cached_property: its lock may be held by another thread during a fork.
         if self._compiled is None:
-            self._compiled = re.compile(self._rule.pattern, re.ASCII)
+            self._compiled = re.compile(possessive(self._rule.pattern), re.ASCII)
         return self._compiled
 
     @property
@@ -308,16 +302,18 @@ class Pattern:
 
     def _is_secret(self, match: re.Match[str], text: str, first: int, last: int) -> bool:
         rule = self._rule
-        if rule.is_token and not _stands_alone(text, match.start(), match.end()):
+        if rule.is_token and not stands_alone(text, match.start(), match.end()):
             return False
         secret = text[first:last]
         if "name" in self._pattern.groupindex:
             name = text[slice(*match.span("name"))]
             if not _is_sensitive(name) or (secret.isdigit() and is_count(name)):
                 return False
+            if first == match.end("name") + 1 and is_place(text, *match.span("name"), secret):
+                return False
         if secret.startswith(_MARK) or not (rule.accepts is None or rule.accepts(secret)):
             return False
-        return "name" not in self._pattern.groupindex or not _is_harmless(_whole_name(text, *match.span("name")))
+        return "name" not in self._pattern.groupindex or not _is_harmless(whole_name(text, *match.span("name")))
 
     def _end_of_glued(self, text: str, start: int, end: int, work: Work) -> int:
         """
@@ -334,14 +330,6 @@ class Pattern:
                     work.spend(_PER_MATCH)
                     start, end, is_more = at, match.end(), True
         return end
-
-
-def _whole_name(text: str, start: int, end: int) -> str:
-    """
-    Return the name that a pattern has matched the end of.
-    """
-    before = text[max(start - _LONGEST_NAME, 0) : start]
-    return before[len(before.rstrip(_NAME_CHARS)) :] + text[start:end]
 
 
 def _add_beginnings(found: list[tuple[int, int]], text: str, one: str, lead: int, rule: Rule) -> None:
@@ -372,14 +360,3 @@ def _places(lower: str, literals: Sequence[str], stride: int) -> list[int]:
                 at = last
             at = lower.find(one, at + 1)
     return sorted(places)
-
-
-def _stands_alone(text: str, start: int, end: int) -> bool:
-    if end < len(text) and text[end].isascii() and text[end].isalnum():
-        return False
-    if not start:
-        return True
-    before = text[start - 1]
-    if not (before.isascii() and (before.isalnum() or before in "_-")):
-        return True
-    return _ESCAPE.search(text[max(start - _LONGEST_ESCAPE, 0) : start]) is not None

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 
-__all__ = ["is_count", "is_harmless", "is_personal", "is_sensitive", "plain"]
+__all__ = ["KEYS", "is_count", "is_harmless", "is_personal", "is_sensitive", "plain"]
 
 _WORD = re.compile(r"(?<!\d)(?:2fa|2FA)(?!\d)|OAuth|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\da-zA-Z_]+")
 _CHUNK = re.compile(r"[^\W\d_]+")
@@ -85,7 +85,7 @@ _QUALIFIED = {
         "preshared symmetric aes des rsa dsa ecdsa hmac fernet wrapping unwrapping deploy deployment root admin app "
         "application consumer subscription functions function webhook write ingest ingestion integration anon role vault "
         "unseal recovery product activation registration enrollment enrolment provisioning wireguard wg wpa wifi wep tls "
-        "ssl sa sas machine device"
+        "ssl sa sas machine device "
         "management agent bot iam cloud sl " + _SERVICES
     ),
     "pass": _words(
@@ -93,7 +93,7 @@ _QUALIFIED = {
         "https proxy ldap bind key keystore truststore vpn wifi wpa ssl tls cert mysql mariadb pg postgres postgresql sql "
         "mssql oracle mongo mongodb redis rabbit rabbitmq amqp mqtt kafka jenkins docker registry nexus artifactory svn git "
         "ssh sudo su become ansible vault rpc app my account auth basic new old current confirm default temp guest service "
-        "svc sl sys system sa"
+        "svc sl sys system sa "
         "server client backup restic borg gpg pgp zip pdf wp joomla " + _SERVICES
     ),
     "pin": _words("card user login sim device security atm account new old current confirm my unlock secret auth otp door admin"),
@@ -133,6 +133,9 @@ _QUALIFIED = {
     "pem": _words("private key"),
 }
 """Words that tell a secret behind one of these."""
+
+KEYS = _QUALIFIED["key"]
+"""What makes a ``key`` behind it a secret."""
 
 _ALWAYS = _phrases(
     "session id / session ids / session uuid / access key id / access key ids / secret id / secret key id / sas url / sas "

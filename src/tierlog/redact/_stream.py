@@ -222,7 +222,7 @@ class StreamRedactor:
         at = len(text) - _KEPT
         for _ in range(_TRIES):
             at = _between_words(text, at)
-            if clean == text or self._text(text[:at]) + self._text(text[at:]) == clean:
+            if clean == text or _WITHHELD in clean or self._text(text[:at]) + self._text(text[at:]) == clean:
                 break
             at -= _STEP
         return at

@@ -55,10 +55,14 @@ _WORDS = _words(
     "from by at as be are incorrect wrong correct accepted rejected failed denied ok error errors changed updated "
     "reset set enabled disabled unknown default please redacted filtered masked hidden removed n/a nan object array "
     "any text bytes file prompt stdin env environment keychain configured present absent found provided specified "
-    "supplied given needed foo bar baz foobar 0 1"
+    "supplied given needed foo bar baz foobar 0 1 creating creation created still reading read refreshing destroying "
+    "destruction modifying modifications this field passed do cannot length minimum maximum already exists loaded loading "
+    "using synced rotated see stored hashed expected contains unable too must weak access sends sent try"
 )
 _KEY = re.compile(r"[A-Za-z0-9+/]{32,}={0,2}\Z")
-_NAME = re.compile(r"(?:[A-Z]{2,4}\d|[A-Z][a-z]\d)?(?:[A-Z]{1,6}[a-z]{2,}\d{0,2}|To|Of|On|In|By|Is|Or)+[A-Z]{0,4}\d{0,2}\Z")
+_NAME = re.compile(
+    r"(?:[A-Z]{2,4}\d|[A-Z][a-z]\d)?(?:[A-Z]{1,6}[a-z]{2,}\d{0,2}|[A-Z]{1,3}\d(?=[A-Z])|To|Of|On|In|By|Is|Or)+[A-Z]{0,4}\d{0,2}\Z"
+)
 _PATH = re.compile(r"(?:~?/|\.{1,2}/|[A-Za-z]:\\{1,2})[^\s/\\]*[/\\]|[a-z][a-z0-9+.\-]{1,20}://")
 _CODE = re.compile(
     r"[A-Za-z_$][\w$]*(?:(?:\.|->|::)[A-Za-z_$][\w$]*)*[(\[]"
@@ -84,7 +88,7 @@ _NOT_RANDOM = re.compile(
 # As documentation shows one; looked for one by one, since a pattern of them all is slow.
 _SHOWN = ("EXAMPLE", "####", "****", "xxxxxxxx", "XXXXXXXX", "123456789012", "1234-1234-1234", "1234_1234_1234", "1234.1234.1234")
 _SHOWN_END = ("...", "\u2026")
-_METAVAR = re.compile(r"[A-Z][A-Z_\-]*[\])>.,]*\Z|\[|\(|-|=")
+_METAVAR = re.compile(r"(?:id|type|env|src|source)=|sha256:[0-9a-f]{64}\Z|[A-Z][A-Z_\-]*[\])>.,]*\Z|\[|\(|-|=")
 _FORMAT_WORDS = _words(
     "pass password passwd pwd token secret key apikey api_key user username xxx example option options flag flags argument "
     "arguments"
@@ -92,7 +96,7 @@ _FORMAT_WORDS = _words(
 _SHORTEST_RANDOM = 8
 _LONG_LETTERS = 24
 _LONG_BEARER = 24
-_LEAST_SMALL = 0.65
+_LEAST_SMALL = 0.6
 _LEAST_ENTROPY = 2.5  # bits per character
 _LETTERS_ENTROPY = 3.5
 _MIXED_ENTROPY = 2.9

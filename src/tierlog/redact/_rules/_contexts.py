@@ -208,6 +208,8 @@ CONTEXTS: tuple[Rule, ...] = (
             "--password $PASSWORD",
             "--password --force",
             "--token-file /run/t1",
+            "--secret id=npm,src=/root/.npmrc",
+            "--discovery-token-ca-cert-hash sha256:" + "0a1b2c3d" * 8,
         ),
     ),
     Rule(

@@ -6,9 +6,11 @@ The patterns are lower case and meet texts in lower case.
 
 from __future__ import annotations
 
+from tierlog.redact._keys import KEYS
 from tierlog.redact._rule import Rule
 from tierlog.redact._rules._accepts import is_pair, is_random_code, is_random_text, not_code, not_filler
-from tierlog.redact._rules._grammar import ASSIGN_TRIGGER, BARE, OPERATOR, QUOTED, TAIL, UNQUOTE, XML, or_value
+from tierlog.redact._rules._form import begin
+from tierlog.redact._rules._grammar import ASSIGN_TRIGGER, bare, beside, changed, compared, quoted
 
 
 __all__ = ["GENERAL"]
@@ -17,25 +19,35 @@ _OWNERS = (
     "admin amqp app auth bind client clou(?:dant)? cl db database email ftp git http keystore ldap login mail mongo my mysql pg "
     "postgres proxy rabbit redis root server service sl smtp softlayer sql ssh sudo user vnc vpn"
 )
+
 _PASSES = ("1st", "2nd", "3rd", "4th", "first", "second", "third", "next", "last", "final")  # over something
 _PASSWORDS = (
     r"passw(?:or)?[dt]|passphrase|passcode|pwd|psswd|contrase|kennwort|secret(?<!:\d{12}:secret)(?<!:\*:secret)|htpasswd"
     r"|(?:"
     + _OWNERS.replace(" ", "|")
-    + r")[_.\- ]?(?:pass|pw)(?![a-z])|pass(?<![a-z0-9]pass)(?![a-z])"
+    + r")[_.\- ]?(?:pass|pw)(?![a-z])|"
+    + begin("[a-z0-9]", "pass")
+    + "(?![a-z])"
     + "".join(f"(?<!{one} pass)" for one in _PASSES)
-    + r"|pw(?<![a-z0-9]pw)(?![a-z0-9])|psk(?<![a-z]psk)(?![a-z])"
+    + f"|{begin('[a-z0-9]', 'pw')}(?![a-z0-9])|{begin('[a-z]', 'psk')}(?![a-z])"
 )
 _OF_KEY = (
     "access account admin api app application aes auth client consumer customer deploy encryption function functions hmac "
     "ingest ingestion install instrumentation integration jwt license licence machine master private project routing sas "
     "security server service session shared sign signing storage subscription vault webhook write ssh iam ibm cloud"
 )
+_MORE_OF_KEY = sorted(KEYS - {*_OF_KEY.split(), "key", "here"})  # as in "there key"
+_PART_OF_WORDS = 4  # characters of what ends other words: files_key
 _TOKENS = (
     r"token(?<!page_token)(?<!pagetoken)(?<!publictoken)(?<!public_token)(?<!nexttoken)|(?:"
     + _OF_KEY.replace(" ", "|")
-    + r")[_.\- ]?keys?|auth(?<![a-z]auth)(?![a-z])|credentials?|creds?(?<![a-z]creds)(?<![a-z]cred)(?![a-z])|session[_-]?id"
-    r"|sessid|\bsid|sid(?<=[_.]sid)|dsn|jwt|[cx]srf|hmac"
+    + r")[_.\- ]?keys?|(?:"
+    + "|".join(one for one in _MORE_OF_KEY if len(one) > _PART_OF_WORDS)
+    + r"|(?:(?<![a-z])|(?<=\\[nrt]))(?:"
+    + "|".join(one for one in _MORE_OF_KEY if len(one) <= _PART_OF_WORDS)
+    + rf"))[_.\-]?keys?|{begin('[a-z]', 'auth')}(?![a-z])|credentials?"
+    + rf"|(?:{begin('[a-z]', 'creds')}|{begin('[a-z]', 'cred')})(?![a-z])"
+    + rf"|session[_-]?id|sessid|{begin('[a-z0-9]', 'sid')}|dsn|jwt|[cx]srf|hmac"
 )
 _PASSWORD_LITERALS = ("passw", "passp", "passc", "pwd", "psswd", "contrase", "kennwort", "secret", "pass", "pw", "psk")
 _TOKEN_LITERALS = ("token", "key", "auth", "cred", "session", "sessid", "sid", "dsn", "jwt", "csrf", "xsrf", "hmac")
@@ -43,51 +55,29 @@ _TOKEN_LITERALS = ("token", "key", "auth", "cred", "session", "sessid", "sid", "
 _PASSWORD_LEADS = tuple(9 if one in {"pass", "pw"} else 2 if one == "passw" else 0 for one in _PASSWORD_LITERALS)
 _TOKEN_LEADS = tuple(-16 if one == "key" else 0 for one in _TOKEN_LITERALS)
 _PASSWORD_HEADS = ("ht", "clou", "cloudant", *(one for one in _OWNERS.split() if one.isalpha()))
-_TOKEN_HEADS = tuple(_OF_KEY.split())
-_PASSWORD_TRIGGER = r"(?:pass|pwd|psswd|contrase|kennwort|secret|_pw|-pw|\bpw|bindpw|psk)" + ASSIGN_TRIGGER
-_TOKEN_TRIGGER = r"(?:token|key|auth|cred|session|sessid|sid|dsn|jwt|[cx]srf|hmac)" + ASSIGN_TRIGGER
-# Behind a gap, what looks like a next assignment isn't the value of this one.
-_NO_NEXT = (
-    "(?!" + "|".join(rf"(?<=\w=[ \t])[a-z_]\w{{{size}}}=[^=\s]|(?<=[ \t])[a-z_]\w{{{size}}}:\s" for size in range(1, 12)) + ")"
+_TOKEN_HEADS = (*_OF_KEY.split(), *_MORE_OF_KEY)
+_PASSWORD_TRIGGER = r"(?:pass|pwd|psswd|contrase|kennwort|secret|_pw|-pw|\bpw|\\[nrt]pw|\dmpw|%0apw|bindpw|psk)" + ASSIGN_TRIGGER
+_LESS_COMMON = (
+    r"(?:github|gh|gitlab|gl|azure|azdo|ado|devops|bitbucket)_pat(?![a-z])|(?:hash|hashids|auth|nonce|app|cookie|session|crypt|"
+    r"encryption)_salt(?![a-z])|(?:t?otp|wallet|mfa|recovery)_seed(?![a-z])|client_assertion(?!_)|code_verifier|samlresponse|"
+    + begin("[a-z]", "bearer")
+    + "(?![a-z])"
 )
-# The quote that ends what the name is in isn't one that begins a value: wait for "password:" here.
-_NO_END = r"(?![\"'`](?:[ \t][^\"'`\r\n]{0,200}+(?:[\r\n]|\Z)|[)\]},;.]{1,3}+(?:\s|\Z)))"
-_BLOCK = r"(?:[|>][+\-]?+\d?+[ \t]{0,4}+(?:\r?\n|\\n)[ \t]{1,40}+)?+"  # of YAML: the value stands on the next line
-
-
-def _quoted(names: str) -> str:
-    return rf"(?P<name>(?>{names}){TAIL}){UNQUOTE}{or_value(OPERATOR)}{_NO_END}[(\[]?+{QUOTED}"
-
-
-def _bare(names: str) -> str:
-    return (
-        rf"(?P<name>(?>{names}){TAIL})(?:{UNQUOTE}{or_value(OPERATOR)}{_NO_NEXT}"
-        rf"(?:!!?+\w{{1,20}}+ )?+{_BLOCK}(?P<bare>(?![(){{}}\[\]]|[bfru][\"']){BARE}[(\[]?+)|{XML})"
-    )
-
-
-def _beside(names: str) -> str:
-    return rf"(?P<name>(?>{names}){TAIL})\\?[\"'`],[ \t]{{0,3}}\\?[\"'`](?P<secret>[^\"'`\\\r\n]{{6,1024}}+)\\?[\"'`]"
-
-
-def _compared(names: str) -> str:
-    return rf"[\"'`](?P<secret>[^\"'`\r\n]{{1,60}}+)[\"'`] ?[!=]==? ?(?P<name>\w{{0,20}}?(?:{names})\w{{0,30}})"
-
-
-def _changed(names: str) -> str:
-    before = r"(?:\"[^\"\r\n]{0,1024}+\"|null|\(known after apply\))"
-    name = rf"(?P<name>(?>{names}){TAIL}){UNQUOTE}"
-    return rf"{name}{OPERATOR}{before}[ \t]{{1,4}}+[\-=]>[ \t]{{1,4}}+\"(?P<secret>[^\"\r\n]{{1,1024}}+)\""
-
-
+_LESS_COMMON_LITERALS = ("_pat", "_salt", "_seed", "client_assertion", "code_verifier", "samlresponse", "bearer")
+_LESS_COMMON_LEADS = (-9, -10, -8, 0, 0, 0, 0)
+# One for both: two cost each text more.
+_TOKEN_TRIGGER = (
+    rf"(?:token|key|auth|cred|session|sessid|sid|dsn|jwt|[cx]srf|hmac|{'|'.join(_LESS_COMMON_LITERALS)})" + ASSIGN_TRIGGER
+)
 _LONG = "{alnum:32}"
+_LONG_LOWER = "{lower:29}7a7"
 _CHANGE = r"[\w.\-\"]*[ \t]*[:=][^\r\n]*[\-=]> +\""
 
 GENERAL: tuple[Rule, ...] = (
     Rule(
         "password",
         _PASSWORD_LITERALS,
-        _quoted(_PASSWORDS),
+        quoted(_PASSWORDS),
         folded=True,
         accepts=not_filler,
         leads=_PASSWORD_LEADS,
@@ -113,6 +103,9 @@ GENERAL: tuple[Rule, ...] = (
             'char password[25] = "{alnum:12}";',
             'var password string = "{alnum:12}"',
             'password="{alnum:12}',
+            "const password: string = '{alnum:12}';",
+            'const DB_PASSWORD: &\'static str = "{alnum:12}";',
+            'password: str | None = "{alnum:12}"',
             "<QueryDict: {'password': ['{alnum:12}'], 'user': ['bob']}>",
             "{&quot;password&quot;:&quot;{alnum:6} {alnum:6}&quot;,&quot;id&quot;:1}",
             "GET /?x=%7B%22password%22%3A+%22{alnum:12}%22%2C+%22id%22%3A1%7D HTTP/1.1",
@@ -137,7 +130,7 @@ GENERAL: tuple[Rule, ...] = (
     Rule(
         "password",
         _PASSWORD_LITERALS,
-        _bare(_PASSWORDS),
+        bare(_PASSWORDS),
         folded=True,
         accepts=not_code,
         leads=_PASSWORD_LEADS,
@@ -169,6 +162,10 @@ GENERAL: tuple[Rule, ...] = (
             "ParameterKey=DBPassword,ParameterValue={alnum:10}",
             "bind_pw = {alnum:10}",
             "wpa_psk={alnum:10}",
+            "\x1b[31mpass = {alnum:10}",
+            "\x1b[1;31mpw={alnum:10}",
+            r'{"env":"A=1\npass={alnum:10}\nB=2"}',
+            r'{"env":"A=1\npw={alnum:10}\nPSK={alnum:10}"}',
         ),
         negative=(
             "PWD=/home/bob/work",
@@ -202,12 +199,24 @@ GENERAL: tuple[Rule, ...] = (
             "arn:aws:secretsmanager:us-west-2:123456789012:secret:MyDatabase-a1b2c3",
             "arn:aws:secretsmanager:*:*:secret:MyDatabase-*",
             "pw = pw + c",
+            "at a.PasswordEncoder.matches(PasswordEncoder.java:4213)",
+            "src/secrets.py:12:5: E501 line too long",
+            "/go/src/secret.go:55 +0x1d",
+            "kubernetes_secret.db: Still creating... [10s elapsed]",
+            "random_password.db: Creation complete after 0s [id=none]",
+            "kubernetes_secret.db: Refreshing state... [id=a/b]",
+            "data.vault_secret.db: Reading...",
+            "password: Field required",
+            "password: too short",
+            "secret: created",
+            "test_password: PASSED",
+            "image: registry.example.com/acme/secret-svc:fb75d89b",
         ),
     ),
     Rule(
         "password",
         _PASSWORD_LITERALS,
-        _changed(_PASSWORDS),
+        changed(_PASSWORDS),
         folded=True,
         accepts=not_filler,
         leads=_PASSWORD_LEADS,
@@ -219,7 +228,7 @@ GENERAL: tuple[Rule, ...] = (
     Rule(
         "password",
         _PASSWORD_LITERALS,
-        _compared(_PASSWORDS),
+        compared(_PASSWORDS),
         folded=True,
         accepts=not_filler,
         trigger=r"[\"'`] ?[!=]==? ?\w*(?:pass|pwd|secret)",
@@ -229,7 +238,7 @@ GENERAL: tuple[Rule, ...] = (
     Rule(
         "password",
         _PASSWORD_LITERALS,
-        _beside(_PASSWORDS),
+        beside(_PASSWORDS),
         folded=True,
         accepts=is_pair,
         leads=_PASSWORD_LEADS,
@@ -241,7 +250,7 @@ GENERAL: tuple[Rule, ...] = (
     Rule(
         "secret-assignment",
         _TOKEN_LITERALS,
-        _quoted(_TOKENS),
+        quoted(_TOKENS),
         folded=True,
         accepts=is_random_text,
         leads=_TOKEN_LEADS,
@@ -258,6 +267,8 @@ GENERAL: tuple[Rule, ...] = (
             f'"token":"{_LONG}","n":1',
             rf"\"token\":\"{_LONG}\",\"n\":1",
             f"name: API_TOKEN\n\t\tvalue: '{_LONG}'",
+            f'val apiKey: String = "{_LONG}"',
+            f'let token: &str = "{_LONG}";',
         ),
         negative=(
             'token: "string"',
@@ -276,7 +287,7 @@ GENERAL: tuple[Rule, ...] = (
     Rule(
         "secret-assignment",
         _TOKEN_LITERALS,
-        _bare(_TOKENS),
+        bare(_TOKENS),
         folded=True,
         accepts=is_random_code,
         leads=_TOKEN_LEADS,
@@ -292,6 +303,12 @@ GENERAL: tuple[Rule, ...] = (
             "AccountName=a;AccountKey={base64:86}==;EndpointSuffix=x",
             f"creds = {_LONG}",
             rf"A=1\nAPI_TOKEN={_LONG}\nB=2",
+            f"OPENAI_KEY={_LONG}",
+            f"STRIPE_KEY={_LONG}",
+            f"AIRFLOW__CORE__FERNET_KEY={_LONG}=",
+            f"SSL_KEY={_LONG}",
+            rf'{{"env":"A=1\nauth={_LONG}\nsid={_LONG}\ncreds={_LONG}"}}',
+            f"\x1b[31mauth={_LONG}",
         ),
         negative=(
             "max_tokens=4096 tokens=12345678",
@@ -303,12 +320,47 @@ GENERAL: tuple[Rule, ...] = (
             "api_key = get_api_key2()",
             "DB_TOKEN=abcd123456789012345678e9f0",
             "token3=abcd-1234-1234-1234-0a1b2c3d4e5f",
+            "- Sid: AllowS3Access",
+            "- Sid: AllowEC2Describe1",
+            "Pulling image ghcr.io/acme/token-svc:fb75d89b12cd",
+            "registry.example.com/credentials:90266a6-dirty",
+            "files_key=a1b2c3d4e5f6a7b8",
         ),
     ),
     Rule(
         "secret-assignment",
+        _LESS_COMMON_LITERALS,
+        quoted(_LESS_COMMON),
+        folded=True,
+        accepts=is_random_text,
+        leads=_LESS_COMMON_LEADS,
+        trigger=_TOKEN_TRIGGER,
+        positive=(f'"bearer": "{_LONG}"', f"code_verifier='{_LONG}'"),
+        negative=('"bearer": "header"', '"bearer_format": "a1b2c3d4e5f6a7b8c9"'),
+    ),
+    Rule(
+        "secret-assignment",
+        _LESS_COMMON_LITERALS,
+        bare(_LESS_COMMON),
+        folded=True,
+        accepts=is_random_code,
+        leads=_LESS_COMMON_LEADS,
+        trigger=_TOKEN_TRIGGER,
+        positive=(
+            f"GITHUB_PAT={_LONG}",
+            f"HASH_SALT={_LONG}",
+            "TOTP_SEED={base32:29}234",
+            f"client_assertion={_LONG}",
+            f"code_verifier={_LONG}",
+            f"SAMLResponse={_LONG}",
+            f"bearer={_LONG}",
+        ),
+        negative=("NUMPY_SEED=12345678a", "random_seed=a1b2c3d4e5f6", "client_assertion_type=a1b2c3d4e5f6"),
+    ),
+    Rule(
+        "secret-assignment",
         _TOKEN_LITERALS,
-        _beside(_TOKENS),
+        beside(_TOKENS),
         folded=True,
         accepts=is_random_text,
         leads=_TOKEN_LEADS,
@@ -319,7 +371,7 @@ GENERAL: tuple[Rule, ...] = (
     Rule(
         "secret-assignment",
         _TOKEN_LITERALS,
-        _changed(_TOKENS),
+        changed(_TOKENS),
         folded=True,
         accepts=is_random_text,
         leads=_TOKEN_LEADS,

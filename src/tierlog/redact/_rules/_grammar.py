@@ -7,7 +7,7 @@ All patterns here are lower case, for texts in lower case.
 from __future__ import annotations
 
 
-__all__ = ["ASSIGN_TRIGGER", "BARE", "OPERATOR", "QUOTED", "TAIL", "UNQUOTE", "XML", "or_value"]
+__all__ = ["ANNOTATION", "ASSIGN_TRIGGER", "OPERATOR", "QUOTED", "UNQUOTE", "bare", "beside", "changed", "compared", "quoted"]
 
 TAIL = r"[\w.\-]{0,30}+"
 """What goes on behind the telling part of a name."""
@@ -18,6 +18,12 @@ _CODED_QUOTE = r"(?:&(?:quot|apos|#3[49]|#x2[27]);|%2[27]|\\{1,2}u002[27])"
 
 UNQUOTE = _COLOUR + rf"(?:\\{{0,3}}+[\"'`]\]?+|{_CODED_QUOTE})?+(?:\[\d{{0,4}}+\])?+(?: string| str)?+"
 """What ends a name: a quote, perhaps escaped; the bracket of an index or a size; a type."""
+
+ANNOTATION = (
+    r"(?:[ \t]?:[ \t]?&?(?:\\?'static )?(?:optional\[)?(?:string|str|secretstr)\]?[?!]?(?: ?\| ?(?:none|null|undefined))?"
+    r"(?=[ \t]?=))?+"
+)
+"""The type of what has a value in quotes, behind its name."""
 
 OPERATOR = r"[ \t]{0,8}+(?>:{0,3}+={1,3}+>?+|[?!.+|]={1,2}+|\|\|[:=]?+|:|%3d|%3a)" + _COLOUR + r"[ \t]{0,8}+" + _COLOUR
 """What stands between a name and a value."""
@@ -49,9 +55,57 @@ XML = r"(?:(?:</\w{1,20}+)?+>\s{0,40}+<(?:value|string)>|>)\s{0,40}+(?P<secret>[
 ASSIGN_TRIGGER = r"[\w.\-\"'`\\ \t\[\]\x1b;&#%]*(?:[=:>,|?!.+<]|%3|\s+[\"']?(?:parameter)?value)"
 """What the first look asks for behind the telling part of a name."""
 
+# Behind a gap, what looks like a next assignment isn't the value of this one.
+_NO_NEXT = (
+    "(?!" + "|".join(rf"(?<=\w=[ \t])[a-z_]\w{{{size}}}=[^=\s]|(?<=[ \t])[a-z_]\w{{{size}}}:\s" for size in range(1, 12)) + ")"
+)
+# The quote that ends what the name is in isn't one that begins a value: wait for "password:" here.
+_NO_END = r"(?![\"'`](?:[ \t][^\"'`\r\n]{0,200}+(?:[\r\n]|\Z)|[)\]},;.]{1,3}+(?:\s|\Z)))"
+_BLOCK = r"(?:[|>][+\-]?+\d?+[ \t]{0,4}+(?:\r?\n|\\n)[ \t]{1,40}+)?+"  # of YAML: the value stands on the next line
+
 
 def or_value(operator: str) -> str:
     """
     Return *operator*, or the name of a field beside that holds the value.
     """
     return f"(?>{operator}|{_BESIDE})"
+
+
+def quoted(names: str) -> str:
+    """
+    Return the pattern of an assignment to one of *names*, of a value in quotes.
+    """
+    return rf"(?P<name>(?>{names}){TAIL}){UNQUOTE}{ANNOTATION}{or_value(OPERATOR)}{_NO_END}[(\[]?+{QUOTED}"
+
+
+def bare(names: str) -> str:
+    """
+    Return the pattern of an assignment to one of *names*, of a value without quotes.
+    """
+    return (
+        rf"(?P<name>(?>{names}){TAIL})(?:{UNQUOTE}{or_value(OPERATOR)}{_NO_NEXT}"
+        rf"(?:!!?+\w{{1,20}}+ )?+{_BLOCK}(?P<bare>(?![(){{}}\[\]]|[bfru][\"']){BARE}[(\[]?+)|{XML})"
+    )
+
+
+def beside(names: str) -> str:
+    """
+    Return the pattern of a text in quotes behind another one that is one of *names*.
+    """
+    return rf"(?P<name>(?>{names}){TAIL})\\?[\"'`],[ \t]{{0,3}}\\?[\"'`](?P<secret>[^\"'`\\\r\n]{{6,1024}}+)\\?[\"'`]"
+
+
+def compared(names: str) -> str:
+    """
+    Return the pattern of a value that is compared with one of *names*.
+    """
+    return rf"[\"'`](?P<secret>[^\"'`\r\n]{{1,60}}+)[\"'`] ?[!=]==? ?(?P<name>\w{{0,20}}?(?:{names})\w{{0,30}})"
+
+
+def changed(names: str) -> str:
+    """
+    Return the pattern of the new value of one of *names*, behind the old one.
+    """
+    before = r"(?:\"[^\"\r\n]{0,1024}+\"|null|\(known after apply\))"
+    name = rf"(?P<name>(?>{names}){TAIL}){UNQUOTE}"
+    return rf"{name}{OPERATOR}{before}[ \t]{{1,4}}+[\-=]>[ \t]{{1,4}}+\"(?P<secret>[^\"\r\n]{{1,1024}}+)\""

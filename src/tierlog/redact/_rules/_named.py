@@ -21,7 +21,10 @@ _SHAPES = re.compile(r"(?P<kind>alnum|word|hex|base64|digits)(?P<size>\d+)(?:-(?
 _CLASSES = {"alnum": "[a-z0-9]", "word": r"[\w\-]", "hex": "[a-f0-9]", "base64": "[a-z0-9+/]", "digits": "[0-9]"}
 _FILLED = {"alnum": "lower", "word": "url", "hex": "hex", "base64": "base64", "digits": "digits"}
 _SHORT = 8
-_SOMETHING_ELSE = r"(?:commit|sha|rev|etag|md5|digest|checksum)"
+_SOMETHING_ELSE = (
+    "(?:commit|sha|rev|etag|md5|digest|checksum|trace|span|event|message|order|deploy|project|fingerprint|gradient|request"
+    "|dashboard|playlist|board)"
+)
 _GAP = rf"(?!{_SOMETHING_ELSE}|[\w.\- ]{_SOMETHING_ELSE})[\w.\- \t]{{0,30}}+"
 _IS = (
     r"(?:\\{0,3}+[\"'`]\]?+(?: ?+,)?+[ \t]{0,4}+)?+(?:\[\d{0,4}+\] ?+)?+"
