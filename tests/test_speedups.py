@@ -171,6 +171,20 @@ def test_what_is_learned_is_hidden_from_then_on():
     assert b"plugh" not in after
 
 
+def test_nothing_that_is_shared_is_changed():
+    """
+    The interpreter has one object for each short text and each byte: they are what they were.
+    """
+    pipeline = made(in_c=True)
+    texts = ["", *map(chr, range(256)), *map(str, range(100))]
+    for text in texts:
+        pipeline.event(NOON, EMPTY, "info", "app", text, data={"a": text})
+
+    assert texts == ["", *(bytes([code]).decode("latin-1") for code in range(256)), *(f"{number}" for number in range(100))]
+    assert [bytes([code])[0] for code in range(256)] == list(range(256))
+    assert b"".join(bytes([code]) for code in range(256)) == bytes(bytearray(range(256)))
+
+
 def test_own_work_is_kept_out():
     """
     Records of tierlog's own work aren't written, and don't make others wait.

@@ -69,16 +69,16 @@ static PyObject *clean_message(PyObject *text, PyObject *shapes, PyObject *redac
 {
     Py_ssize_t size;
     const char *bytes = PyUnicode_AsUTF8AndSize(text, &size);
-    PyObject *shape = bytes != NULL ? PyBytes_FromStringAndSize(bytes, size) : NULL;
+    /* A new object, of which nobody else knows yet: of bytes that are given, short ones are shared by all. */
+    PyObject *shape = bytes != NULL ? PyBytes_FromStringAndSize(NULL, size) : NULL;
     if (shape == NULL)
         return NULL;
     char *zeroed = PyBytes_AsString(shape);
     int is_escaped = 0;
     for (Py_ssize_t at = 0; at < size; at++) {
-        unsigned char one = (unsigned char)zeroed[at];
-        if (one >= '1' && one <= '9')
-            zeroed[at] = '0';
-        else if (one < 0x20 || one == '"' || one == '\\')
+        unsigned char one = (unsigned char)bytes[at];
+        zeroed[at] = one >= '1' && one <= '9' ? '0' : bytes[at];
+        if (one < 0x20 || one == '"' || one == '\\')
             is_escaped = 1;
     }
     int is_clean = PySet_Contains(shapes, shape);

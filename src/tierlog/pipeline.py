@@ -24,7 +24,7 @@ from tierlog.parts import Parts, Preparer, join, look_up
 from tierlog.plain import text_of
 from tierlog.report import emergency, report
 from tierlog.tracing import MODULE as OPENTELEMETRY
-from tierlog.tracing import modules
+from tierlog.tracing import modules, trace_ids
 from tierlog.typing import Clock, Commit, RedactsValues, Sink
 
 
@@ -177,7 +177,7 @@ class Pipeline:
         try:
             parts = None
             known = self._known
-            if known is not None and not fields and OPENTELEMETRY not in modules:
+            if known is not None and not fields and (OPENTELEMETRY not in modules or not trace_ids()):
                 parts = look_up(known, ms, context, lvl, src, msg, args, extra, data, tier, kind, named_src)
             if parts is None:
                 parts = self.preparer.parts(ms, context, lvl, src, msg, args, extra, data, tier, kind, fields, named_src)
