@@ -4,6 +4,8 @@ SQL: the answers are those of parsing every line, and nothing but the segments c
 
 from __future__ import annotations
 
+import hashlib
+import io
 import sys
 import tempfile
 from collections import Counter
@@ -12,13 +14,17 @@ from statistics import quantiles
 
 import orjson
 import pytest
+import zstandard
 
 from conftest import OTHER_ULID, ULID
 from queried import DAY, HOUR, NOW, catalogued, everything, files, numbers, ship, some, write
 from tierlog.analytics import clickhouse, counts, percentiles, rates, sql
+from tierlog.analytics._frames import is_cut_off
 from tierlog.errors import MissingExtraError, QueryError, StoreError
-from tierlog.packing import pack_file
+from tierlog.layout import parse_local, remote_key
+from tierlog.packing import UnpackingError, open_plain, pack_file
 from tierlog.query import open_store
+from tierlog.stores import Put
 from tierlog.testing import MemoryStore
 
 
@@ -248,6 +254,71 @@ def test_what_cannot_be_read_is_told(root):
     assert 0 < len({one for one in found if one[0] == "system"} & expected) < 60
     assert sorted(problem.problem for problem in result.problems) == ["can't be read: it ends too early", "the bucket is closed"]
     assert {problem.name for problem in result.problems} == {packed.relative_to(root).as_posix(), store.closed}
+
+
+@pytest.mark.parametrize("is_shipped", [False, True], ids=["folder", "bucket"])
+def test_a_zstandard_segment_that_breaks_off_is_told(root, is_shipped):
+    """
+    What is left of a Zstandard segment is in the answer, and that it ends too early is told, though
+    DuckDB takes it for whole.
+    """
+    write(root, [(NOW + n, "system", "info", {}, f"record {n * n * n}", {}) for n in range(3_000)], max_bytes=2_000_000)
+    store, [path] = MemoryStore(), files(root)
+    key = f"{path.relative_to(root).as_posix()}.zst"
+    body = _framed(path.read_bytes())
+    path.unlink()
+    cut = body[: len(body) * 2 // 3]
+    if is_shipped:
+        key = remote_key(parse_local(key))
+        store.put(Put(key, cut, len(cut), hashlib.md5(cut).hexdigest(), {}))
+    else:
+        path.with_name(f"{path.name}.zst").write_bytes(cut)
+
+    result = sql(open_store(store if is_shipped else root), "SELECT count(*) FROM events")
+    [(number,)] = result
+
+    assert [(problem.name, problem.problem) for problem in result.problems] == [(key, "can't be read: it ends too early")]
+    assert 0 < number < 3_000
+
+
+def _is_cut_off(body):
+    return is_cut_off(lambda number, offset: body[offset : offset + number], len(body))
+
+
+def _can_be_read(body):
+    try:
+        open_plain(io.BytesIO(body), "zst").read()
+    except UnpackingError:
+        return False
+    return True
+
+
+def _framed(body):
+    packed = io.BytesIO()
+    pack_file(io.BytesIO(body), packed, "zst")
+    return packed.getvalue()
+
+
+def _unsized(body):
+    return zstandard.ZstdCompressor(write_checksum=True, write_content_size=False).compress(bytes(300_000) + body)
+
+
+def _skipping(body):
+    return b"\x51\x2a\x4d\x18\x05\x00\x00\x00skip!" + zstandard.compress(body) + b"\x50\x2a\x4d\x18\x00\x00\x00\x00"
+
+
+@pytest.mark.parametrize("pack", [zstandard.compress, _framed, _unsized, _skipping], ids=["one", "blocks", "unsized", "skipping"])
+def test_whole_zstandard_is_told_from_what_was_cut(pack):
+    """
+    Whoever packed it: a file is cut off where what reads it finds that it ends too early.
+    """
+    whole = pack(b"".join(b"%d %d\n" % (n, n * n * n) for n in range(60_000)))
+
+    sizes = [*range(0, len(whole), 4_999), *range(len(whole) - 20, len(whole) + 1)]
+    wrong = [size for size in sizes if _is_cut_off(whole[:size]) is _can_be_read(whole[:size])]
+
+    assert wrong == []
+    assert not _is_cut_off(whole)
 
 
 # -- what may be asked -------------------------------------------------------------

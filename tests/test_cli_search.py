@@ -190,6 +190,18 @@ def test_times_without_a_zone_are_those_that_are_shown(root):
     assert local.stdout == utc.stdout == lines_of([one for one in everything(root) if one["ts"] >= NOW + 60_000])
 
 
+@pytest.mark.parametrize("day", ["2026-09-22", "20260922"])
+def test_a_day_begins_where_the_user_is(root, day):
+    """
+    A date is local, with or without its hyphens.
+    """
+    done = tierlog(
+        "search", "--root", root, "--until", day, TZ="XXX-9:45:40"
+    )  # where it is midnight a minute after the first record
+
+    assert done.stdout == lines_of([one for one in everything(root) if one["ts"] < NOW + 60_000])
+
+
 @pytest.mark.parametrize("given", ["today", "00:00", "00:00:00", "-20d", "480 hours ago", "20 d"])
 def test_times_near_now(tmp_path, printed, given):
     """
@@ -279,6 +291,8 @@ def test_short_waiting_shows_nothing():
         pytest.param(["--store", "r2://x"], "--store: 'x' isn't a bucket's name", id="bucket-of-a-url"),
         pytest.param(["--bucket", "x"], "--bucket: 'x' isn't a bucket's name", id="bucket"),
         pytest.param(["--where", "n=3", "--where", "n=4"], "--where: 'n' is asked for twice", id="where-twice"),
+        pytest.param(["--root", ""], "--root", id="empty-root"),
+        pytest.param(["--store", ""], "--store: is empty; name a folder", id="empty-store"),
         pytest.param(["--root", "nowhere"], "--root: there's no folder 'nowhere'", id="root"),
         pytest.param(["--store", "ftp://x/y"], "--store: no store has the scheme 'ftp'", id="store"),
     ],
@@ -299,8 +313,8 @@ def test_wrong_use(root, printed, options, said, monkeypatch):
 
 def test_fields_of_other_types(tmp_path, printed):
     """
-    What somebody else wrote into a segment may have anything in its fields: it is shown as it is,
-    and what comes behind it is shown.
+    What somebody else wrote into a segment may have anything in its data: it is shown as it is; what
+    has something else where a text belongs is skipped and told, and what comes behind it is shown.
     """
     write(tmp_path, [(NOW, "system", "info", {}, "before", {}), (NOW + 9, "system", "info", {}, "behind", {})])
     path = files(tmp_path)[0]
@@ -312,6 +326,8 @@ def test_fields_of_other_types(tmp_path, printed):
         {"kind": None},
         {"userId": 7},
         {"data": {"exc": [], "stack": 5}},
+        {"data": None},
+        {"data": [1]},
     ]
     with path.open("ab") as file:
         for number, fields in enumerate(odd):
@@ -320,8 +336,20 @@ def test_fields_of_other_types(tmp_path, printed):
     exit_code, output, errors = printed("search", "--root", tmp_path, "--text", "--full")
 
     shown = output.decode()
-    assert (exit_code, errors, shown.count(" odd ")) == (0, "", len(odd))
+    assert (exit_code, errors, shown.count(" odd ")) == (0, "tierlog: 5 torn or foreign lines skipped\n", 3)
     assert shown.index("before") < shown.index("behind")
+
+
+def test_the_end_of_all_times_has_a_time(tmp_path):
+    """
+    The last hours of the year 9999 are shown in UTC where the zone has no name for them.
+    """
+    write(tmp_path, [(253_402_300_799_999, "system", "info", {}, "the end", {})])
+
+    done = tierlog("search", "--root", tmp_path, "--text", TZ="Asia/Tokyo")
+
+    assert done.stdout.decode().splitlines()[0] == "Fri 9999-12-31 UTC"
+    assert b"23:59:59.999 info" in done.stdout
 
 
 def test_time_before_all_times(root):
@@ -453,6 +481,17 @@ def test_json_on_a_terminal_is_inert_and_says_the_same(tmp_path):
 
     assert [character for character in shown if not character.isprintable() and character != "\n"] == []
     assert [json.loads(line) for line in shown.splitlines()] == everything(tmp_path)
+
+
+def test_json_on_a_terminal_may_be_no_text(tmp_path):
+    """
+    Bytes that aren't UTF-8 in a line are shown as such.
+    """
+    write(tmp_path, [(NOW, "system", "info", {}, "caf?", {})])
+    path = files(tmp_path)[0]
+    path.write_bytes(path.read_bytes().replace(b"caf?", b"caf\xe9"))
+
+    assert '"msg":"caf\ufffd"' in on_terminal("search", "--root", tmp_path, "--json")
 
 
 @pytest.mark.parametrize(

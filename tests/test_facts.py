@@ -121,6 +121,49 @@ def test_what_is_no_envelope_is_left_out(foreign):
     assert found.first_ts == found.last_ts == 1_700_000_000_000
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        pytest.param(lambda event: {**event, "ts": 1_000_500}, id="a clock that stands at 1970"),
+        pytest.param(lambda event: {**event, "ts": 50_000_000_000_000}, id="the year 3554"),
+        pytest.param(lambda event: {"ts": event["ts"], **dict(reversed(event.items()))}, id="another order"),
+        pytest.param(lambda event: event, id="blanks between"),
+    ],
+)
+@pytest.mark.parametrize("first", [b"", line(0, project_id=OTHER_ULID)], ids=["alone", "behind another"])
+def test_an_envelope_in_another_spelling_counts(spelling, first):
+    """
+    What others have spelt, and what has more or fewer digits of time, counts as what the writer has spelt.
+    """
+    event = spelling(json.loads(line(1, project_id=ULID)))
+
+    found = facts(first, json.dumps(event).encode() + b"\n")
+
+    assert found.lines == bool(first) + 1
+    assert (found.blocks[0].first_ts, found.blocks[0].last_ts) == (found.first_ts, found.last_ts)
+    assert found.first_ts <= event["ts"] <= found.last_ts
+    assert found.levels[event["ts"] // HOUR * HOUR, "info"] >= 1
+    assert found.ids["projectId"][ULID] == 1
+    assert found.seqs["test-00000000"] == (0 if first else 1, 1, found.lines)
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"  \n"])
+def test_what_stands_behind_a_line_is_no_part_of_it(end):
+    """
+    Lines that end as those of Windows, or with blanks, count as others do.
+    """
+    assert facts(line(0)[:-1] + end, line(1)).lines == 2
+
+
+def test_a_line_without_its_end_is_no_envelope():
+    """
+    A line that was torn anywhere counts for the hashes alone, also where its head is whole.
+    """
+    whole = line(1)
+
+    assert [size for size in range(1, len(whole) - 1) if facts(line(0), whole[:size] + b"\n").lines != 1] == []
+
+
 def test_an_empty_file():
     """
     A file without any line has no times and no blocks.
@@ -130,7 +173,9 @@ def test_an_empty_file():
     assert (found.size, found.lines, found.first_ts, found.blocks, found.instance) == (0, 0, 0, (), "")
 
 
-@pytest.mark.parametrize("field", [b'"lvl":["info"]', b'"lvl":7', b'"projectId":{"a":1}', b'"instanceId":null'])
+@pytest.mark.parametrize(
+    "field", [b'"lvl":["info"]', b'"lvl":7', b'"kind":[]', b'"tier":{}', b'"projectId":{"a":1}', b'"instanceId":null']
+)
 def test_a_line_of_others_is_no_envelope(field):
     """
     A line that has our keys and other values than ours counts for the hashes alone.
@@ -209,10 +254,10 @@ def _line_by_line(cut):
 
 def _envelope(one):
     """
-    Return the head of a line, which may be torn behind it, None if that is none.
+    Return the head of a line, which ends as it should; None if that is none.
     """
-    one = one.lstrip(b" ")
+    one = one.strip(b" \r")
     head, comma, _ = one.partition(b',"reqId":')
-    if not comma or not one[6:19].isdigit():
+    if not comma or not one.startswith(b'{"ts":') or not one[6:19].isdigit() or not one.endswith(b"}}"):
         return None
     return {**json.loads(b'{"ts":0' + head[19:] + b"}"), "ts": int(one[6:19])}

@@ -20,6 +20,7 @@ from queried import DAY, HOUR, NOW, THIRD_ULID, catalogued, everything, files, l
 from tierlog.errors import QueryError
 from tierlog.packing import pack_file
 from tierlog.query import open_store
+from tierlog.query._cursor import Key, encode_cursor
 from tierlog.segments import Journal
 
 
@@ -151,6 +152,16 @@ class TestAnswers:
                 {"text": r"TIME.UT", "regex": True, "case": False}, lambda e: "timeout" in e["msg"], id="caseless-regex"
             ),
             pytest.param({"text": r"x*", "regex": True}, lambda e: True, id="regex-of-nothing"),
+            pytest.param({"text": r"ERROR\v", "regex": True}, lambda e: "ERROR\n" in e["msg"], id="vertical-space"),
+            pytest.param({"text": r"ERROR[\v]", "regex": True}, lambda e: "ERROR\n" in e["msg"], id="set-of-vertical-space"),
+            pytest.param(
+                {"text": r"d{2}|(after \d{1,3}( ms){1,3}$)", "regex": True}, lambda e: "timeout" in e["msg"], id="counted"
+            ),
+            pytest.param({"text": "error.{0,200}ms", "regex": True}, lambda e: "timeout" in e["msg"], id="counted-anything"),
+            pytest.param({"text": "[0-9a-f]{32,64}|x{99}", "regex": True}, lambda e: "x" * 99 in e["msg"], id="counted-digits"),
+            pytest.param({"text": "X" * 300, "case": False}, lambda e: "x" * 300 in e["msg"], id="caseless-long"),
+            pytest.param({"text": '"' * 3_000, "case": False}, lambda e: False, id="caseless-long-quotes"),
+            pytest.param({"where": {"deep.list." + "9" * 5_000: 1}}, lambda e: False, id="place-beyond-all-lists"),
             pytest.param({"where": {"n": 5}}, lambda e: e["data"]["n"] == 5, id="where"),
             pytest.param({"where": {"n": (">=", 50)}}, lambda e: e["data"]["n"] >= 50, id="at-least"),
             pytest.param(
@@ -307,6 +318,20 @@ class TestBadLines:
         found = [event for event in open_store(root).search(**asked) if event["src"] not in ("odd", {}, [1], None, 7)]
 
         assert found == before
+
+    def test_exports_have_lines_of_other_systems(self, root):
+        """
+        Lines that end as those of Windows, or with blanks, are exported as they are delivered.
+        """
+        write(root, some(20))
+        events, path = everything(root), files(root)[0]
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n", 1) + b'{"ts":1790000000000,"instanceId":"we\r\n')
+
+        search = open_store(root).search()
+        exported = [orjson.loads(line) for line in b"".join(search.lines()).splitlines()]
+
+        assert exported == list(open_store(root).search()) == events
+        assert search.skipped == 1
 
     def test_exports_leave_torn_lines_out(self, root):
         """
@@ -535,12 +560,20 @@ class TestWrongQuestions:
             ({"where": {"a": ("~", 1)}}, "where"),
             ({"where": {"a": ("<", True)}}, "where"),
             ({"where": {"a": {"b": 1}}}, "where"),
+            ({"text": "deploy\0ing", "regex": True}, "text"),
+            ({"text": r"\w{1,300}x\w{1,300}y", "regex": True}, "text"),
+            ({"text": r"(\w{1,60}\W){1,60}x", "regex": True}, "text"),
+            ({"text": r"(?<word>\p{L}{1,60}\h){1,60}x", "regex": True}, "text"),
+            ({"text": r"\Qa\E{1,60}b{1,60}", "regex": True}, "text"),
+            ({"text": "a{99999999999999}", "regex": True}, "text"),
             ({"limit": -1}, "limit"),
             ({"limit": "5"}, "limit"),
             ({"order": "newest"}, "order"),
             ({"cursor": "nonsense"}, "cursor"),
             ({"cursor": "é"}, "cursor"),
             ({"cursor": 5}, "cursor"),
+            ({"cursor": encode_cursor(Key(10**18, "x", 1), "asc")}, "cursor"),
+            ({"cursor": encode_cursor(Key(-1, "x", 1), "asc")}, "cursor"),
         ],
     )
     def test_are_refused_at_once(self, tmp_path, asked, parameter):

@@ -4,6 +4,7 @@ Counting: the numbers are those of parsing every line, whoever knows them.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -36,6 +37,13 @@ def counts(events, *by, ok=lambda event: True):
         "instance": lambda e: e["instanceId"],
     }
     return Counter(tuple(fields.get(name, lambda e: e[name])(event) for name in by) for event in events if ok(event))  # noqa: B023
+
+
+def everything_found(root):
+    """
+    Return what is found without a catalog.
+    """
+    return list(open_store(root, catalog=False).search())
 
 
 @pytest.mark.parametrize("is_catalogued", [False, True], ids=["scan", "catalog"])
@@ -176,6 +184,56 @@ def test_torn_lines_and_needles_in_data(root):
     assert found.skipped == 2
 
 
+@pytest.mark.parametrize("end", ["", "\r"], ids=["LF", "CRLF"])
+def test_the_catalog_knows_no_torn_lines(root, end):
+    """
+    The catalog counts what a search finds: no line that was torn behind its head, and all that
+    end as those of another system.
+    """
+    write(root, some(20, step=1))
+    path = files(root)[0]
+    lines = path.read_bytes().decode().splitlines()
+    path.write_bytes("".join(f"{line}{end}\n" for line in [*lines, lines[0][:-2], lines[0][:-20]]).encode())
+    catalogued(root)
+
+    assert open_store(root).count() == counts(everything_found(root), "tier", "lvl")
+
+
+@pytest.mark.parametrize("ts", [1_000_500, NOW, 50_000_000_000_000])
+def test_the_catalog_knows_lines_in_another_spelling(root, ts):
+    """
+    What somebody else has spelt, or was written by a clock that is wrong, is found and counted with
+    a catalog, too.
+    """
+    write(root, some(20, step=1))
+    path = next(path for path in files(root) if "system" in path.parts)
+    other = {**json.loads(path.read_bytes().splitlines()[0]), "ts": ts, "seq": 10_000}
+    path.write_bytes(path.read_bytes() + json.dumps(other).encode() + b"\n")
+    catalogued(root)
+
+    found = list(open_store(root).search())
+
+    assert other in found
+    assert open_store(root).count() == counts(everything_found(root), "tier", "lvl")
+    assert sum(open_store(root).count().values()) == 21
+
+
+@pytest.mark.parametrize("field", ["tier", "kind", "lvl", "src", "projectId", "reqId"])
+def test_what_has_no_text_for_a_text_is_foreign(root, field):
+    """
+    A line of others that has a list where a text belongs isn't counted but told.
+    """
+    write(root, some(20))
+    path = next(path for path in files(root) if "system" in path.parts)
+    before = open_store(root).count(["kind", "src", "project_id", "req_id"])
+    odd = {**json.loads(path.read_bytes().splitlines()[0]), field: []}
+    path.write_bytes(path.read_bytes() + json.dumps(odd, separators=(",", ":")).encode() + b"\n")
+
+    found = open_store(root).count(["kind", "src", "project_id", "req_id"])
+
+    assert (found, found.skipped) == (before, 1)
+
+
 def test_folder_and_store(root):
     """
     What is in both is counted once, and so is a build's file that has two names meanwhile.
@@ -218,6 +276,7 @@ def test_shipped_meanwhile(root, monkeypatch):
     [
         ({"by": "colour"}, "by"),
         ({"by": 5}, "by"),
+        ({"by": [["tier"]]}, "by"),
         ({"limit": 5}, "limit"),
         ({"order": "asc"}, "order"),
         ({"cursor": "x"}, "cursor"),

@@ -11,12 +11,16 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
-from itertools import chain, compress
+from itertools import chain
+from operator import itemgetter
+from types import NoneType
 from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
 from tierlog.blocks import BLOCK_BYTES, Block, blocks
+from tierlog.envelope import KEYS
+from tierlog.ndjson import decode
 
 
 __all__ = ["BLOCK_BYTES", "IDS", "Block", "Facts", "facts_of"]
@@ -29,11 +33,18 @@ HOUR_MS = 3_600_000
 
 _REQ_ID = b',"reqId":'  # what stands before it is the same for many lines
 _SEQ = re.compile(rb',"seq":(\d{1,19}),')
-_TS = slice(6, 19)  # {"ts":1700000000000
-_TS_DIGITS = 13
-_HEAD = 19
-_LEAST_HEAD = 100  # no ``reqId`` is nearer to the beginning
-_NO_SPACE = b"!"  # no line that begins with a space, and none without anything, comes behind it
+_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
+_FORM = b'{"ts":0000000000000'  # how each line begins, with zeros for digits
+_BEGINNING, _DIGITS = slice(0, len(_FORM)), slice(6, None)
+_HEAD = len(_FORM)
+_LEAST_HEAD = 110  # no ``reqId`` is nearer to the beginning
+_TS, _END = b'{"ts":', b"}}"
+_BRACE = {ord("}")}
+_LAST, _LAST_BUT_ONE = itemgetter(-1), itemgetter(-2)
+_BLANKS = b" \r"
+_NUMBERED = KEYS[1 : KEYS.index("seq") + 1]
+_TEXTS = ("instanceId", "tier", "kind", "lvl", "src", "msg")
+_BEHIND_ALL_MS = 253_402_300_800_000  # the year 10000
 _MOST_IDS = 4_096  # of one name; a segment with more is looked into for every id
 
 
@@ -89,7 +100,8 @@ def facts_of(file: BinaryIO) -> Facts:
     """
     Return what the segment holds that *file*, uncompressed, is read from.
 
-    Lines that aren't envelopes count for the hashes and the size alone.
+    Lines that aren't envelopes count for the hashes and the size alone. In the writer's
+    spelling, a line is one by its beginning and its end; in any other it is parsed.
     """
     found = _Gathering()
     offset = 0
@@ -109,11 +121,32 @@ def _parsed(raw: bytes) -> _Head | None:
     try:
         head = orjson.loads(b'{"ts":0' + raw + b"}")
         ids = tuple((name, head[name]) for name in IDS if head[name] is not None)
-        found = _Head(head["instanceId"], head["lvl"], ids)
+        texts = [head["tier"], head["kind"], head["lvl"], head["instanceId"], *(value for _, value in ids)]
     except (ValueError, KeyError):
         return None
-    is_ours = all(type(one) is str for one in (found.instance, found.lvl, *(value for _, value in ids)))
-    return found if is_ours else None
+    return _Head(head["instanceId"], head["lvl"], ids) if all(type(text) is str for text in texts) else None
+
+
+def _respelt(line: bytes) -> tuple[int, bytes, bytes] | None:
+    """
+    Return the time of a line in any spelling, its head in the writer's, and the line up
+    to ``seq``; None if it isn't an envelope.
+    """
+    try:
+        event = decode(line)
+    except ValueError:
+        return None
+    ts, seq = event["ts"], event["seq"]
+    texts = {type(event[name]) for name in _TEXTS}
+    ids = {type(event[name]) for name in (*IDS, "reqId")}
+    if not (type(ts) is int is type(seq) and 0 <= ts < _BEHIND_ALL_MS and texts == {str} and ids <= {str, NoneType}):
+        return None
+    numbered = b"," + orjson.dumps({name: event[name] for name in _NUMBERED})[1:-1]
+    return ts, numbered[: numbered.index(_REQ_ID)], b'{"ts":%013d%b,' % (ts, numbered)
+
+
+def _have_ends(lines: list[bytes]) -> bool:
+    return _BRACE == set(map(_LAST, lines)) == set(map(_LAST_BUT_ONE, lines))
 
 
 class _Gathering:
@@ -141,15 +174,15 @@ class _Gathering:
             heads = [line[_HEAD : line.index(_REQ_ID, _LEAST_HEAD)] for line in lines]
         except ValueError:
             heads = []
-        times = [line[_TS] for line in lines]
+        times = [line[_BEGINNING] for line in lines]
         counts = Counter(heads)
-        if not heads or min(lines) < _NO_SPACE or not self._are_envelopes(counts, times):
+        if not heads or not _have_ends(lines) or not self._are_envelopes(counts, times):
             lines, heads, times = self._envelopes(lines)
             counts = Counter(heads)
         if not lines:
             return
         in_order = sorted(times)
-        first, last = int(in_order[0]), int(in_order[-1])
+        first, last = int(in_order[0][_DIGITS]), int(in_order[-1][_DIGITS])
         self._first = self._first or getattr(self._heads[heads[0]], "instance", "")
         self._blocks.append(Block(offset, len(block), first, last))
         self._lines += len(lines)
@@ -159,7 +192,7 @@ class _Gathering:
         if first // HOUR_MS == last // HOUR_MS:
             self._count(counts, first // HOUR_MS)
         else:
-            hours = [int(ts) // HOUR_MS for ts in times]
+            hours = [int(ts[_DIGITS]) // HOUR_MS for ts in times]
             for hour in sorted(set(hours)):
                 self._count(Counter([head for head, own in zip(heads, hours, strict=True) if own == hour]), hour)
         self._number(lines, heads, counts)
@@ -168,31 +201,37 @@ class _Gathering:
         """
         Tell whether all lines are; all their heads are known then.
         """
+        return all(map(self._is_head, heads)) and b"".join(times).translate(_ZEROS) == _FORM * len(times)
+
+    def _is_head(self, raw: bytes) -> bool:
         known = self._heads
-        for head in heads:
-            if head not in known:
-                known[head] = _parsed(head)
-        # The digits of all times, and nothing but them, if each is where it must be.
-        digits = b"".join(times)
-        return all(map(known.get, heads)) and digits.isdigit() and len(digits) == _TS_DIGITS * len(times)
+        if raw not in known:
+            known[raw] = _parsed(raw)
+        return known[raw] is not None
 
     def _envelopes(self, lines: list[bytes]) -> tuple[list[bytes], list[bytes], list[bytes]]:
         """
-        Return those of *lines* that are envelopes, their heads and their times.
+        Return those of *lines* that are envelopes, their heads and how they begin, with
+        as many digits of time each as any may have.
         """
-        lines = [line.lstrip(b" ") for line in lines]  # in the place of what was torn
-        ends = [line.find(_REQ_ID, _LEAST_HEAD) for line in lines]
-        lines = [line for line, end in zip(lines, ends, strict=True) if end > 0]
-        heads = [line[_HEAD:end] for line, end in zip(lines, [end for end in ends if end > 0], strict=True)]
-        times = [line[_TS] for line in lines]
-        if not self._are_envelopes(Counter(heads), times):
-            good = [self._heads[head] is not None and ts.isdigit() for head, ts in zip(heads, times, strict=True)]
-            lines, heads, times = (list(compress(some, good)) for some in (lines, heads, times))
-        return lines, heads, times
+        found = [one for line in lines if (one := self._envelope(line.strip(_BLANKS))) is not None]
+        return [line for *_, line in found], [head for _, head, _ in found], [b'{"ts":%015d' % ts for ts, *_ in found]
+
+    def _envelope(self, line: bytes) -> tuple[int, bytes, bytes] | None:
+        """
+        Return the time of a line, its head and itself, or its beginning, in the writer's
+        spelling; None if it isn't an envelope. A blank stands in the place of what was torn.
+        """
+        end = line.find(_REQ_ID, _LEAST_HEAD)
+        head, beginning = line[_HEAD:end], line[_BEGINNING]
+        if end > 0 and line.endswith(_END) and beginning.translate(_ZEROS) == _FORM and self._is_head(head):
+            return int(beginning[_DIGITS]), head, line
+        told = _respelt(line) if line.startswith(_TS) else None
+        return told if told is not None and self._is_head(told[1]) else None
 
     def _step(self, times: list[bytes]) -> None:
         highest = self._highest
-        for ts in map(int, times):
+        for ts in [int(ts[_DIGITS]) for ts in times]:
             if ts >= highest:
                 highest = ts
             else:

@@ -118,7 +118,7 @@ def unpack(packed: Path, home: Path) -> None:
 
     for name in ("al2023", "fonts"):
         with tarfile.open(fileobj=io.BytesIO(brotli.decompress((packed / f"{name}.tar.br").read_bytes()))) as archive:
-            archive.extractall(home, filter="data")
+            archive.extractall(home, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     (home / "chromium").write_bytes(brotli.decompress((packed / "chromium.br").read_bytes()))
     (home / "chromium").chmod(0o755)
 

@@ -17,6 +17,7 @@ from tierlog.analytics._engine import Engine
 from tierlog.analytics._events import events
 from tierlog.analytics._files import Files
 from tierlog.analytics._filters import check, conditions
+from tierlog.analytics._frames import is_cut_off
 from tierlog.errors import ObjectNotFoundError, QueryError, TierlogError
 from tierlog.packing import UnpackingError, open_plain
 from tierlog.query import LogStore, Problem
@@ -54,6 +55,7 @@ def answered(
     with ExitStack() as closing:
         folder = closing.enter_context(TemporaryDirectory(prefix="tierlog-sql-", ignore_cleanup_errors=True))
         mended: dict[tuple[str, str], _Mended] = {}
+        whole: set[tuple[str, str]] = set()
         for attempt in range(_ATTEMPTS):
             with ExitStack() as trying:
                 engine = Engine(memory_limit, threads, folder)
@@ -61,6 +63,7 @@ def answered(
                 text = engine.check(query)
                 problems: list[Problem] = []
                 filters, sources = store.plan(problems, **asked)
+                _look_at_ends((source.listed for source in sources), whole, mended, Path(folder))
                 files = Files()
                 paths = _paths((source.listed for source in sources), files, mended)
                 try:
@@ -75,7 +78,7 @@ def answered(
                     if not _mend(paths, files, mended, Path(folder)) or attempt == _ATTEMPTS - 1:
                         raise TierlogError(f"segments can't be read: {e}; ask again") from e
                     continue
-                if attempt < _ATTEMPTS - 1 and any(_moved(paths)):
+                if attempt < _ATTEMPTS - 1 and (any(_moved(paths)) or _mend_ends(paths, files, mended, Path(folder))):
                     continue  # what was listed isn't what was read
                 closing.push(trying.pop_all())
                 there = {_who(listed) for listed in (source.listed for source in sources)}
@@ -145,6 +148,40 @@ def _mend(paths: Mapping[str, Listed], files: Files, mended: dict[tuple[str, str
             if listed.place.packing is not None and _who(listed) not in mended:
                 _salvage(listed, mended, folder)
     return has_moved or len(mended) > before
+
+
+def _look_at_ends(
+    listed: Iterable[Listed], whole: set[tuple[str, str]], mended: dict[tuple[str, str], _Mended], folder: Path
+) -> None:
+    """
+    Find out which of the files that DuckDB would read as far as they go end too early;
+    those that don't are in *whole* then.
+    """
+    for one in listed:
+        if one.store is not None or one.place.packing != "zst" or _who(one) in whole or _who(one) in mended:
+            continue
+        try:
+            if _is_cut_off(f"{one.root}/{one.name}"):
+                _salvage(one, mended, folder)
+        except OSError:
+            continue  # that is told when it is read
+        whole.add(_who(one))
+
+
+def _is_cut_off(path: str) -> bool:
+    with open(path, "rb") as file:
+        fd = file.fileno()
+        return is_cut_off(lambda size, offset: os.pread(fd, size, offset), os.fstat(fd).st_size)
+
+
+def _mend_ends(paths: Mapping[str, Listed], files: Files, mended: dict[tuple[str, str], _Mended], folder: Path) -> bool:
+    """
+    Find out which objects ended too early when they were read, and tell whether there are any.
+    """
+    before = len(mended)
+    for path in files.cut_off:
+        _salvage(paths[path], mended, folder)
+    return len(mended) > before
 
 
 def _moved(paths: Mapping[str, Listed]) -> list[int]:

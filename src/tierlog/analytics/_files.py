@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from fsspec import AbstractFileSystem
 
+from tierlog.analytics._frames import Frames
 from tierlog.errors import StoreError
 from tierlog.stores import Store
 
@@ -18,6 +19,7 @@ from tierlog.stores import Store
 __all__ = ["SCHEME", "Files"]
 
 SCHEME = "tierlog"
+_LONGEST_NEED = 4  # bytes
 _READ_AHEAD = 4_194_304  # about what DuckDB asks for at once
 
 
@@ -27,6 +29,9 @@ class Files(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
 
     Attributes:
         failed: Which couldn't be read, by their path, and why.
+
+        cut_off: The paths of those that were read to their end, which isn't that of what
+            is packed in them.
     """
 
     protocol = SCHEME
@@ -36,6 +41,7 @@ class Files(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
         super().__init__()
         self._files: dict[str, tuple[int, Callable[[], BinaryIO]]] = {}
         self.failed: dict[str, StoreError] = {}
+        self.cut_off: set[str] = set()
 
     def add(self, name: str, size: int, opener: Callable[[], BinaryIO]) -> str:
         """
@@ -59,7 +65,8 @@ class Files(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
         path = ""
 
         def opened() -> BinaryIO:
-            raw = _Object(store, key, size, lambda error: self.failed.setdefault(path, error))
+            frames = _Walked(lambda: self.cut_off.add(path)) if key.endswith(".zst") else None
+            raw = _Object(store, key, size, lambda error: self.failed.setdefault(path, error), frames)
             return io.BufferedReader(raw, _READ_AHEAD)
 
         path = self.add(key, size, opened)
@@ -92,13 +99,43 @@ class Files(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
             raise FileNotFoundError(path) from None
 
 
+class _Walked:
+    """
+    The frames of what is read from its beginning on.
+
+    Args:
+        note: Called where that has an end that isn't a frame's.
+    """
+
+    def __init__(self, note: Callable[[], object]) -> None:
+        self._note = note
+        self._frames = Frames()
+        self._left = b""
+        self._end = 0
+
+    def pass_by(self, data: bytes, offset: int, size: int) -> None:
+        """
+        Look at what was read from *offset* on, of so many bytes all in all.
+        """
+        if offset != self._end or self._frames.is_lost:
+            return  # nothing is known any more
+        self._frames.feed(self._left + data, offset - len(self._left))
+        self._end += len(data)
+        self._left = (self._left + data)[-_LONGEST_NEED:]
+        if self._end == size and not (self._frames.is_between and self._frames.offset == size):
+            self._note()
+
+
 class _Object(io.RawIOBase):
     """
     An object that is read by ranges.
     """
 
-    def __init__(self, store: Store, key: str, size: int, note: Callable[[StoreError], object]) -> None:
+    def __init__(
+        self, store: Store, key: str, size: int, note: Callable[[StoreError], object], walked: _Walked | None = None
+    ) -> None:
         super().__init__()
+        self._walked = walked
         self._store = store
         self._key = key
         self._size = size
@@ -125,5 +162,7 @@ class _Object(io.RawIOBase):
             self._note(e)
             raise
         buffer[: len(data)] = data
+        if self._walked is not None:
+            self._walked.pass_by(data, self._offset, self._size)
         self._offset += len(data)
         return len(data)

@@ -23,7 +23,6 @@ Event = Mapping[str, Any]
 _LEVELS = {"debug": "\x1b[2m", "info": "\x1b[32m", "warn": "\x1b[33m", "error": "\x1b[1;31m"}
 _DIM, _BOLD, _PLAIN = "\x1b[2m", "\x1b[1m", "\x1b[0m"
 _IDS = {"projectId": "project", "buildId": "build", "userId": "user", "reqId": "req"}
-_TEXTS = ("tier", "kind", "lvl", "src")
 _LONGEST_ID = 8  # characters
 _SRC = 14  # columns
 _MOST_DATA = 300  # characters
@@ -72,7 +71,7 @@ class EventView:
         """
         second, ms = divmod(event["ts"], 1000)
         if second != self._second:  # most are of the second of the one before
-            moment = datetime.fromtimestamp(second, UTC).astimezone(self._zone)
+            moment = _moment(second, self._zone)
             self._second, self._clock = second, f"{moment:%H:%M:%S}"
             day = _day(moment)
             if day != self._day:
@@ -135,12 +134,9 @@ class BuildView(EventView):
 
 def _formed(event: Event) -> Event:
     """
-    Return *event* with texts where texts belong: somebody else may have written the line.
+    Return *event* with an object as its data: somebody else may have written the line.
     """
-    if type(event["data"]) is dict and all(type(event[key]) is str for key in _TEXTS):
-        return event
-    texts = {key: event[key] if type(event[key]) is str else orjson.dumps(event[key]).decode() for key in _TEXTS}
-    return {**event, **texts, "data": event["data"] if type(event["data"]) is dict else {"data": event["data"]}}
+    return event if type(event["data"]) is dict else {**event, "data": {"data": event["data"]}}
 
 
 def _below(data: dict[str, Any]) -> Iterator[str]:
@@ -152,6 +148,17 @@ def _below(data: dict[str, Any]) -> Iterator[str]:
             yield inert(line)
     if isinstance(data.get("stack"), str):
         yield from lines_of(data.pop("stack"))
+
+
+def _moment(second: int, zone: tzinfo | None) -> datetime:
+    """
+    Return the time in a zone; in UTC where it would be in the year 10000 there.
+    """
+    moment = datetime.fromtimestamp(second, UTC)
+    try:
+        return moment.astimezone(zone)
+    except (OverflowError, ValueError):
+        return moment
 
 
 def _day(moment: datetime) -> str:

@@ -52,6 +52,7 @@ _AGO = re.compile(r"\A-(?=\d+[a-z])|\s+ago\Z")  # -2h is what journalctl says, a
 _SPELT = re.compile(r"(\d+)\s*(seconds?|secs?|s|minutes?|mins?|m|hours?|h|days?|d|weeks?|w)\Z")
 _OTHER_NAMES = {"warning": "warn", "critical": "error", "fatal": "error"}
 _TIMES = ("since", "until")
+_MS = re.compile(r"\d{12,15}")  # a number of eight digits is a date
 _TIME_HINT = "give 2h, today, yesterday, 10:15, 2026-05-01, 2026-05-01T10:15, the same with a zone (…Z, …+02:00), or milliseconds"
 _DAYS_AGO = {"today": 0, "yesterday": 1}
 _OPTIONS = {
@@ -241,6 +242,8 @@ def opened(given: dict[str, Any]) -> LogStore:
     """
     stores, local_only = given.pop("stores"), given.pop("local_only")
     place = {name: given.pop(name) for name in PLACE}
+    if not all(stores):
+        raise WrongUse("--store: is empty; name a folder, or a URL such as r2://bucket")
     about = chosen(**place)
     where: list[Any] = list(stores)
     try:
@@ -311,7 +314,7 @@ def _local(text: str, *, is_utc: bool) -> Any:
     text = _AGO.sub("", text.strip())
     if spelt := _SPELT.match(text):
         return f"{spelt[1]}{spelt[2][0]}"
-    if text.isdecimal():
+    if _MS.fullmatch(text):
         return text
     zone = UTC if is_utc else None
     midnight = datetime.now(zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)

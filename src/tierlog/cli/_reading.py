@@ -42,7 +42,7 @@ def show(search: Search, view: EventView | None, *, limit: int | None = None, st
     found = written(search, view)
     tell(search.problems, search.skipped)
     if limit and found >= limit:
-        click.echo(f"tierlog: stopped at --limit {limit}; to go on: --cursor {search.cursor}", err=True)
+        click.echo(f"tierlog: stopped at --limit {limit}; to go on, if there's more: --cursor {search.cursor}", err=True)
     is_empty = not found and not search.problems and store is not None and tell_if_empty(store)
     if not found and not is_empty and sys.stderr.isatty():
         click.echo("tierlog: nothing found", err=True)
@@ -83,7 +83,7 @@ def put_lines(lines: bytes) -> None:
     it doesn't obey.
     """
     if sys.stdout.isatty():
-        lines = inert_json(lines.decode()).encode()
+        lines = inert_json(lines.decode(errors="replace")).encode()
     sys.stdout.buffer.write(lines)
 
 

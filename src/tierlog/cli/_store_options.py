@@ -29,15 +29,27 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _HANDLER = "TierHandler"
 
 
+class _Folder(click.Path):
+    """
+    A folder; what is empty would be the one that a shell is in.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """
+        Return its path.
+        """
+        if value == "":
+            self.fail("is empty; name a folder, such as logs", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def store_options(function: _F) -> _F:
     """
     Add the options to a command; it gets them as ``**given`` for :func:`chosen`.
     """
     for option in reversed(
         (
-            click.option(
-                "--root", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the segments.  [default: logs]"
-            ),
+            click.option("--root", type=_Folder(path_type=Path), metavar="DIR", help="Folder of the segments.  [default: logs]"),
             click.option("--bucket", metavar="NAME", help="The bucket that segments are shipped to."),
             click.option("--prefix", metavar="TEXT", help="What the keys in the bucket begin with."),
             click.option(

@@ -79,9 +79,9 @@ def fields_of(by: object) -> tuple[str, ...]:
     """
     names = (by,) if isinstance(by, str) else tuple(by) if isinstance(by, Iterable) else (by,)
     for name in names:
-        if name not in _FIELDS:
+        if not isinstance(name, str) or name not in _FIELDS:
             raise QueryError("by", f"records can't be counted by {name!r}; there are {', '.join(FIELDS)}")
-    return tuple(map(str, names))
+    return names
 
 
 def counted(sources: Sources, filters: Filters, by: tuple[str, ...]) -> Counts:

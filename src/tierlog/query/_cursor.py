@@ -19,6 +19,7 @@ __all__ = ["Key", "decode_cursor", "encode_cursor"]
 
 _VERSION = 1
 _LONGEST = 4_096  # characters
+_BEHIND_ALL_MS = 253_402_300_800_000  # the year 10000
 
 
 class Key(NamedTuple):
@@ -58,7 +59,8 @@ def decode_cursor(text: object, order: str) -> Key:
         version, given, ts, instance, seq = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, TypeError) as e:
         raise QueryError("cursor", "isn't one that a search has given") from e
-    if version != _VERSION or type(ts) is not int or type(instance) is not str or type(seq) is not int:
+    is_key = type(ts) is int and 0 <= ts < _BEHIND_ALL_MS and type(instance) is str and type(seq) is int
+    if version != _VERSION or not is_key:
         raise QueryError("cursor", "isn't one that a search has given")
     if given != order:
         raise QueryError("cursor", f"is one of order={given!r}; use it with the same order")

@@ -79,13 +79,6 @@ class Filters(NamedTuple):
         """
         return self.since > _FIRST_MS or self.until < _LAST_MS
 
-    @property
-    def is_content_bound(self) -> bool:
-        """
-        Whether more than tiers and times is asked for.
-        """
-        return bool(self.kinds or self.levels or self.ids or self.text or self.where)
-
 
 def filters(
     *,

@@ -25,6 +25,7 @@ _RANKS = {"reqId": 0, "buildId": 1, "userId": 3, "projectId": 4, "kind": 6, "lvl
 _TEXT_RANK, _WHERE_RANK = 2, 5
 _PROBE, _FEW = 16_384, 4  # bytes, and places in them; to look at few takes less than to see whether there's a need
 _MOST_BEGINNINGS = 8
+_MOST_CASELESS = 256  # bytes; to make more of them takes long, and they tell no more
 _RARE_LEVELS = frozenset(["error", "warn"])
 
 
@@ -43,7 +44,6 @@ class Matcher:
 
     def __init__(self, filters: Filters) -> None:
         self._filters = filters
-        # No sets: what stands in a foreign line may be anything, and can't be looked up there.
         self._tiers = filters.tiers
         self._kinds = filters.kinds
         self._levels = None if filters.levels is None or len(filters.levels) == len(LEVELS) else filters.levels
@@ -55,7 +55,7 @@ class Matcher:
         if choices:
             self._find = _Literals(choices[0])
         elif text is not None and text.needle is not None and text.is_caseless:
-            self._find = _Caseless(text.needle)
+            self._find = _Caseless(text.needle[:_MOST_CASELESS])
         self._times = beginnings(filters.since, filters.until) if filters.has_times else []
         self._near = tuple(beginnings(filters.since, filters.until, _MOST_BEGINNINGS)) if filters.has_times else ()
         self._others = [alternatives[0] for alternatives in choices[1:] if len(alternatives) == 1]

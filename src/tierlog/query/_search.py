@@ -204,10 +204,13 @@ class Search(Iterator[dict[str, Any]]):
     def _whole(self, lines: list[bytes]) -> list[bytes]:
         whole: list[bytes] = []
         for line in lines:
-            event = None if type(line) is bytes else event_of(line)
-            if raw(line)[_END] != b"}}":
+            if type(line) is bytes and line[_END] == b"}}":
+                whole.append(line)
+                continue
+            event = event_of(line)  # there may be a blank behind it, or the carriage return of another system
+            if event is None:
                 self._torn += 1
-            elif event is None or self._filters.since <= event["ts"] < self._filters.until:
+            elif self._filters.since <= event["ts"] < self._filters.until:
                 whole.append(line)
         return whole
 

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 
 from tierlog.errors import QueryError
 from tierlog.ndjson import dump_text
+from tierlog.query._repeats import DIFFERENT, MOST_WEIGHT, repeated_weight
 
 
 __all__ = ["Text", "text_of"]
 
 _LONGEST = 4_096  # characters
 _SHORTEST = 3  # characters of a literal that is worth looking for
-_DIFFERENT = ("[[", "[:", "--", "&&", "~~", "||", "\\Q")  # what Python's parser may take for something else
+_DIFFERENT = (*DIFFERENT, "\\v")  # of a literal, also what is one character in Python and several in Hyperscan
 
 
 class Text(NamedTuple):
@@ -73,6 +74,10 @@ def _inner(text: str) -> bytes:
 def _pattern(pattern: str, *, case: bool) -> Text:
     import hyperscan  # noqa: PLC0415 -- 0.1 s, and only for patterns
 
+    if "\0" in pattern:  # the library's texts end there
+        raise QueryError("text", "holds the character NUL; write it as \\x00 in a pattern")
+    if repeated_weight(pattern) > MOST_WEIGHT:
+        raise QueryError("text", f"{pattern[:80]!r} repeats too much; use + or smaller numbers, or [0-9A-Za-z_] instead of \\w")
     flags = hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_UCP | hyperscan.HS_FLAG_ALLOWEMPTY | hyperscan.HS_FLAG_SINGLEMATCH
     if not case:
         flags |= hyperscan.HS_FLAG_CASELESS

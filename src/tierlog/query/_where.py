@@ -19,6 +19,7 @@ OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "contains", "exists")
 
 _ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 _PAIR = 2
+_MOST_DIGITS = 18  # no list is longer, and of very many digits Python makes no number
 _MISSING = object()
 
 
@@ -108,7 +109,7 @@ def _at(data: Any, path: tuple[str, ...]) -> Any:
     for name in path:
         if isinstance(found, dict):
             found = found.get(name, _MISSING)
-        elif isinstance(found, list) and name.isdecimal() and int(name) < len(found):
+        elif isinstance(found, list) and name.isdecimal() and len(name) <= _MOST_DIGITS and int(name) < len(found):
             found = found[int(name)]
         else:
             return _MISSING
