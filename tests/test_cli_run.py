@@ -17,9 +17,9 @@ from conftest import OTHER_ULID, ULID
 
 
 LISTENING = """
-import signal, sys, time
-signal.signal({}, lambda *_: (print("bye", flush=True), sys.exit(9)))
-print("ready", flush=True)
+import os, signal, sys, time
+signal.signal({}, lambda *_: (os.write(1, b"bye\\n"), sys.exit(9)))
+os.write(1, b"ready\\n")
 time.sleep(60)
 """
 COMMAND = [sys.executable, "-m", "tierlog.cli", "run"]

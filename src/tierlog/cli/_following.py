@@ -5,9 +5,11 @@ Writing what comes, as it comes.
 from __future__ import annotations
 
 import select
+import signal
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import click
@@ -35,21 +37,62 @@ def follow(tail: Any, view: EventView | None, *, shown: Collection[tuple[str, in
         shown: Events that were written already, by ``instanceId`` and ``seq``.
     """
     told = 0
+    interrupt = _Interrupt()
     try:
-        while True:
-            lines = tail.poll_lines()
-            for line in lines:
-                write(line, view, shown)
-            sys.stdout.flush()
-            if len(tail.problems) > told:
-                tell(tail.problems[told:], 0)
-                told = len(tail.problems)
-            if not lines:
-                _wait()
+        with interrupt.heeded():
+            while not interrupt.has_come:
+                interrupt.is_put_off = True
+                lines = tail.poll_lines()
+                interrupt.is_put_off = False
+                for line in lines:
+                    write(line, view, shown)
+                sys.stdout.flush()
+                if len(tail.problems) > told:
+                    tell(tail.problems[told:], 0)
+                    told = len(tail.problems)
+                if not lines and not interrupt.has_come:
+                    _wait()
     except KeyboardInterrupt:
-        click.get_current_context().exit(_INTERRUPTED)
+        pass
     finally:
         tail.close()
+    click.get_current_context().exit(_INTERRUPTED)
+
+
+class _Interrupt:
+    """
+    Ctrl-C, which doesn't get lost.
+
+    An exception that comes while a file is let go of is only printed by Python, so the
+    first one waits while it is put off.
+
+    Attributes:
+        has_come: Whether it was pressed.
+
+        is_put_off: Whether it must not be raised now.
+    """
+
+    def __init__(self) -> None:
+        self.has_come = False
+        self.is_put_off = False
+
+    @contextmanager
+    def heeded(self) -> Iterator[None]:
+        """
+        Take note of it, unless this process ignores it.
+        """
+        before = signal.getsignal(signal.SIGINT)
+        if before is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._came)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _came(self, *_: object) -> None:
+        is_first, self.has_come = not self.has_come, True
+        if not (is_first and self.is_put_off):
+            raise KeyboardInterrupt
 
 
 def write(line: bytes, view: EventView | None, shown: Collection[tuple[str, int]] = ()) -> tuple[str, int]:

@@ -354,8 +354,15 @@ class Shipper:
         with self._changed:
             was_failing = self._queue.is_failing
             is_over = len(self._queue) <= 1 or (uploaded is not None and (was_failing or not self._shipped))
-        if is_over:  # before anybody is told that it is shipped; the trouble may be another process's
+            is_news = uploaded is not None and was_failing and self._last_report is not None
+            if is_news:
+                self._last_report = None
+            waiting = len(self._queue) - 1
+        # Before anybody is told that it is shipped, and ends the process.
+        if is_over:  # the trouble may be another process's
             note_trouble(self._uploader.root, None)
+        if is_news:
+            report("shipping again", f"shipping to {self._uploader.store.name} works again; {_many(waiting)}")
         with self._changed:
             self._queue.done(place)
             if uploaded is not None:
@@ -365,13 +372,7 @@ class Shipper:
                 self._seconds += seconds
                 shipped = uploaded.shipped
                 self.attempts.append(Attempt(shipped.sealed.path, shipped.key, shipped.stored_bytes, seconds, None))
-            is_news = uploaded is not None and was_failing and self._last_report is not None
-            if is_news:
-                self._last_report = None
-            waiting = len(self._queue)
             self._changed.notify_all()
-        if is_news:
-            report("shipping again", f"shipping to {self._uploader.store.name} works again; {_many(waiting)}")
 
     def _failing(self, place: Place, began: float, problem: str, code: str, *, is_store: bool) -> None:
         now = self._monotonic()
