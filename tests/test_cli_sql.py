@@ -10,15 +10,19 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from queried import everything, files, some, write
+from tierlog import analytics
 from tierlog.cli._sql import sql
 from tierlog.packing import pack_file
+from tierlog.query import open_store
 
 
 @pytest.fixture(name="root", scope="module")
@@ -264,3 +268,24 @@ def test_it_can_be_stopped(root, tmp_path, way):
 
     assert (process.returncode, out, err.split()) == (130, b"", [b"tierlog:", b"stopped"])
     assert list(tmp_path.glob("tierlog-sql-*")) == []
+
+
+def test_ctrl_c_while_its_folder_is_made(root, tmp_path, monkeypatch):
+    """
+    The folder for what doesn't fit into the memory isn't left, even if Ctrl-C comes in the
+    moment in which it is made.
+    """
+    make = os.mkdir
+
+    def make_and_stop(path, *args, **kwargs):
+        make(path, *args, **kwargs)
+        if Path(path).name.startswith("tierlog-sql-"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "mkdir", make_and_stop)
+
+    with pytest.raises(KeyboardInterrupt):
+        analytics.sql(open_store(root), "SELECT 1")
+
+    assert list(tmp_path.iterdir()) == []

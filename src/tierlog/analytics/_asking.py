@@ -5,11 +5,13 @@ One question, asked again while segments move away or turn out to be damaged mea
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import ExitStack, contextmanager
 from io import BufferedReader
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from secrets import token_hex
+from shutil import rmtree
+from tempfile import gettempdir
 from typing import Any, NamedTuple, cast
 
 from tierlog.analytics._dialects import DUCKDB
@@ -53,17 +55,17 @@ def answered(
     """
     check(asked)
     with ExitStack() as closing:
-        folder = closing.enter_context(TemporaryDirectory(prefix="tierlog-sql-", ignore_cleanup_errors=True))
+        folder = closing.enter_context(_folder())
         mended: dict[tuple[str, str], _Mended] = {}
         whole: set[tuple[str, str]] = set()
         for attempt in range(_ATTEMPTS):
             with ExitStack() as trying:
-                engine = Engine(memory_limit, threads, folder)
+                engine = Engine(memory_limit, threads, str(folder))
                 trying.callback(engine.close)
                 text = engine.check(query)
                 problems: list[Problem] = []
                 filters, sources = store.plan(problems, **asked)
-                _look_at_ends((source.listed for source in sources), whole, mended, Path(folder))
+                _look_at_ends((source.listed for source in sources), whole, mended, folder)
                 files = Files()
                 paths = _paths((source.listed for source in sources), files, mended)
                 try:
@@ -75,16 +77,30 @@ def answered(
                         raise
                     continue
                 except OSError as e:
-                    if not _mend(paths, files, mended, Path(folder)) or attempt == _ATTEMPTS - 1:
+                    if not _mend(paths, files, mended, folder) or attempt == _ATTEMPTS - 1:
                         raise TierlogError(f"segments can't be read: {e}; ask again") from e
                     continue
-                if attempt < _ATTEMPTS - 1 and (any(_moved(paths)) or _mend_ends(paths, files, mended, Path(folder))):
+                if attempt < _ATTEMPTS - 1 and (any(_moved(paths)) or _mend_ends(paths, files, mended, folder)):
                     continue  # what was listed isn't what was read
                 closing.push(trying.pop_all())
                 there = {_who(listed) for listed in (source.listed for source in sources)}
                 problems += [one.problem for who, one in mended.items() if who in there]
                 return engine, problems, closing.pop_all()
     raise AssertionError  # the last attempt returns or raises
+
+
+@contextmanager
+def _folder() -> Generator[Path]:
+    """
+    Make a temporary folder that is gone again behind it, even if Ctrl-C comes in the
+    moment in which it is made: a ``TemporaryDirectory`` is left then.
+    """
+    folder = Path(gettempdir(), f"tierlog-sql-{token_hex(8)}")
+    try:
+        folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        rmtree(folder, ignore_errors=True)
 
 
 def _paths(listed: Iterable[Listed], files: Files, mended: Mapping[tuple[str, str], _Mended]) -> dict[str, Listed]:

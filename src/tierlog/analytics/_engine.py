@@ -6,8 +6,10 @@ fit into its memory, loads nothing, and speaks to nobody.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from threading import Thread
 from typing import Any
 
 import duckdb
@@ -22,6 +24,7 @@ __all__ = ["Engine"]
 
 _ANSWER = "_answer"
 _ROWS = 1_000
+_PATIENCE = 0.05  # in s
 _TABLE = re.compile(r"(Table with name .* does not exist!).*")
 _OPTIONS: dict[str, Any] = {
     "autoinstall_known_extensions": False,
@@ -136,8 +139,9 @@ class Engine:
         """
         Yield the rows of the answer.
         """
-        cursor = self._connection.execute(f"FROM {_ANSWER}")
-        while rows := cursor.fetchmany(_ROWS):
+        with _stopped():
+            cursor = self._connection.execute(f"FROM {_ANSWER}")
+        while rows := _some(cursor):
             yield from rows
 
     def close(self) -> None:
@@ -148,24 +152,59 @@ class Engine:
 
     def _run_until_stopped(self, statement: str) -> None:
         """
-        Run it in another thread: DuckDB doesn't look whether the user wants it to stop.
+        Run it in another thread: DuckDB doesn't look whether the user wants it to stop. It
+        isn't a pool's, which loses sight of a thread if Ctrl-C comes while it starts.
         """
-        with ThreadPoolExecutor(1) as pool:
-            running = pool.submit(self._run, statement)
-            try:
-                running.result()
-            except KeyboardInterrupt:
-                self._connection.interrupt()
-                raise
+        running: Future[None] = Future()
+
+        def run() -> None:
+            if running.set_running_or_notify_cancel():
+                try:
+                    self._run(statement)
+                except BaseException as e:  # noqa: BLE001 -- it is raised again, by result()
+                    running.set_exception(e)
+                else:
+                    running.set_result(None)
+
+        try:
+            Thread(target=run).start()
+            running.result()
+        except KeyboardInterrupt:
+            while not running.cancel() and not running.done():
+                self._connection.interrupt()  # again and again, since the statement may not have begun yet
+                wait([running], timeout=_PATIENCE)
+            raise
 
     def _run(self, statement: str) -> list[tuple[Any, ...]]:
         try:
-            found: list[tuple[Any, ...]] = self._connection.execute(statement).fetchall()
+            with _stopped():
+                found: list[tuple[Any, ...]] = self._connection.execute(statement).fetchall()
         except duckdb.Error as e:
             if isinstance(e, duckdb.IOException) or (self._files is not None and self._files.failed):
                 raise OSError(_one_line(e)) from e
             raise
         return found
+
+
+def _some(cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    """
+    Return the next rows of an answer, none at its end.
+    """
+    with _stopped():
+        return cursor.fetchmany(_ROWS)
+
+
+@contextmanager
+def _stopped() -> Generator[None]:
+    """
+    Give Ctrl-C back, of which DuckDB makes an error when it comes in a short statement.
+    """
+    try:
+        yield
+    except RuntimeError as e:
+        if str(e) != "Query interrupted":
+            raise
+        raise KeyboardInterrupt from e
 
 
 def _without_end(query: str) -> str:
