@@ -14,15 +14,19 @@ from hypothesis import strategies as st
 
 from conftest import OTHER_ULID, ULID
 from strategies import any_text, data_values
-from tierlog import parts
 from tierlog.context import EMPTY, Context, muted
+from tierlog.emitter import Emitter, PlainEmitter
+from tierlog.envelope import Route
 from tierlog.ndjson import LINE
 from tierlog.pipeline import Pipeline
 from tierlog.redact import Redactor
+from tierlog.segments import SegmentSink
+from tierlog.segments._appender import PlainAppender
 from tierlog.sinks import MemorySink
 
 
 NOON = 1_764_072_000_000
+ROUTE = Route("system", "2025-11-25", None, "app-00000000", "info", "system")
 DAY_MS = 86_400_000
 SECRET = "npm_0123456789abcdefghijABCDEFGHIJ012345"
 BUILD = Context(project_id=ULID, build_id=OTHER_ULID, tier="build")
@@ -36,14 +40,24 @@ class Text(str):
     __slots__ = ()
 
 
-def made(*, in_c, redactor=None):
+class PlainPipeline(PlainEmitter, Pipeline):
     """
-    Return a pipeline into the memory.
+    A pipeline that is Python's alone.
     """
-    found = Pipeline(MemorySink(), name="app", instance_id="app-00000000", redactor=redactor or Redactor())
-    if not in_c:
-        found._known = None
-    return found
+
+
+class PlainSegmentSink(PlainAppender, SegmentSink):
+    """
+    A sink that is Python's alone.
+    """
+
+
+def made(*, in_c, redactor=None, sink=None):
+    """
+    Return a pipeline, into the memory if into nothing else.
+    """
+    kind = Pipeline if in_c else PlainPipeline
+    return kind(sink or MemorySink(), name="app", instance_id="app-00000000", redactor=redactor or Redactor())
 
 
 def lines(pipeline):
@@ -68,7 +82,7 @@ def test_it_is_built():
     compiler = (sysconfig.get_config_var("CC") or "cl").split()[0]
     is_wanted = shutil.which(compiler) is not None and os.environ.get("TIERLOG_PURE") != "1"
 
-    assert (parts.look_up is not None) == is_wanted
+    assert (Emitter is not PlainEmitter) == is_wanted
 
 
 @pytest.mark.parametrize(
@@ -199,26 +213,127 @@ def test_own_work_is_kept_out():
 
 
 @given(
-    numbers=st.tuples(st.integers(-(2**63), 2**63 - 1), st.integers(0, 2**64 - 1)),
+    ms=st.integers(-(2**63), 2**63 - 1),
+    seq=st.integers(0, 2**63 - 2),
     texts=st.tuples(*[st.binary(max_size=80)] * 4),
 )
-def test_a_line_is_put_together_alike(numbers, texts):
+def test_a_line_is_put_together_alike(ms, seq, texts):
     """
     The line is the one that its form says, whatever is in it.
     """
-    given_parts = (numbers[0], texts[0], numbers[1], *texts[1:])
+    pipeline = made(in_c=True)
+    pipeline._seq = seq
+    middle, *others = texts
 
-    assert parts.join(given_parts) == LINE % given_parts
+    pipeline._write(ms, ((middle, ROUTE), *others))
+
+    assert lines(pipeline) == [LINE % (ms, middle, seq, *others)]
 
 
 @pytest.mark.parametrize(
-    "given", [(), (1, b"", 2, b"", b""), (1, b"", 2, b"", b"", "text"), (1, b"", -2, b"", b"", b""), [1, b"", 2, b"", b"", b""]]
+    "parts", [(), (1, 2, 3, 4), ((), b"", b"", b""), ((b"", ROUTE), b"", b""), [(b"", ROUTE), b"", b"", b""]]
 )
-def test_wrong_parts_are_refused(given):
+def test_wrong_parts_are_refused(parts):
     """
     What can't be put together raises, and reads no memory that isn't its own.
     """
-    with pytest.raises((TypeError, OverflowError)):
-        if parts.look_up is None:
-            raise TypeError
-        parts.join(given)
+    pipeline = made(in_c=True)
+
+    with pytest.raises((TypeError, ValueError, IndexError)):
+        pipeline._write(1, parts)
+
+    pipeline.event(NOON, EMPTY, "info", "app", "goes on")
+    assert len(lines(pipeline)) == 1
+
+
+def test_what_belongs_to_no_pipeline():
+    """
+    What is used without the rest of it raises, too.
+    """
+    for unfit in (Emitter(), Emitter.__new__(type("Part", (Emitter,), {}))):
+        with pytest.raises((TypeError, AttributeError)):
+            unfit._write(1, ((b"", ROUTE), b"", b"", b""))
+        with pytest.raises((TypeError, AttributeError)):
+            unfit.emit(*[None] * 12)
+        with pytest.raises(TypeError):
+            unfit.emit()
+
+
+class Failing(MemorySink):
+    """
+    A sink that raises what it is told to.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.errors = []
+
+    def write(self, event_line, route):
+        if self.errors:
+            raise self.errors.pop()
+        return super().write(event_line, route)
+
+
+@pytest.mark.parametrize("in_c", [True, False])
+def test_a_sink_that_fails(in_c, capfd):
+    """
+    A line that the sink doesn't take is counted and shown, the next one is written; an
+    interrupt goes on to who logs, and holds nothing up.
+    """
+    sink = Failing()
+    pipeline = made(in_c=in_c, sink=sink)
+    pipeline.event(NOON, EMPTY, "info", "app", "first")
+
+    sink.errors = [OSError(28, "full")]
+    pipeline.event(NOON, EMPTY, "info", "app", "lost 1")
+    sink.errors = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.event(NOON, EMPTY, "info", "app", "lost 2")
+    pipeline.event(NOON, EMPTY, "info", "app", "last")
+
+    assert [line.split(b'"msg":')[1][:8] for line in lines(pipeline)] == [b'"first",', b'"last","']
+    stats = pipeline.stats()
+    assert (stats["accepted"], stats["written"], stats["dropped"]) == (4, 2, {"enospc": 1, "KeyboardInterrupt": 1})
+    assert capfd.readouterr().err.count('"msg":"lost') == 2
+
+
+@pytest.mark.parametrize("in_c", [True, False])
+def test_a_clock_that_fails(in_c):
+    """
+    Nothing raises, not even for want of a time.
+    """
+
+    def clock():
+        raise RuntimeError("stopped")
+
+    pipeline = made(in_c=in_c)
+    pipeline.clock = clock
+
+    pipeline.emit(None, None, "info", "app", "no time", None, None, None, None, None, None, None)
+
+    assert pipeline.stats()["accepted"] == 0
+    assert "stopped" in pipeline.stats()["last_error"]
+
+
+@pytest.mark.parametrize("writer", ["append", "mmap"])
+def test_segments_are_the_same(tmp_path, writer):
+    """
+    Lines go to the same segments, which end at the same sizes and ages.
+    """
+    now = 0.0
+    options = {"writer": writer, "max_bytes": 700, "max_age": 9.0, "max_open_segments": 2, "monotonic": lambda: now}
+    pipelines = [
+        made(in_c=True, sink=SegmentSink(tmp_path / "c", **options)),
+        made(in_c=False, sink=PlainSegmentSink(tmp_path / "python", **options)),
+    ]
+    builds = [Context(project_id=ULID, build_id=build, tier="build") for build in (ULID, OTHER_ULID)]
+    for n in range(60):
+        now += 0.4
+        for pipeline in pipelines:
+            pipeline.event(NOON + n, [EMPTY, EMPTY, *builds][n % 7 % 4], "info", "app", "x" * (n % 50), data={"n": n})
+    for pipeline in pipelines:
+        pipeline.sink.close()
+
+    found = [sorted(path.read_bytes() for path in (tmp_path / name).rglob("*.ndjson")) for name in ("c", "python")]
+    assert len(found[0]) > 5
+    assert found[0] == found[1]

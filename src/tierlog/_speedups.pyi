@@ -1,23 +1,52 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tierlog.context import Context
-from tierlog.envelope import Head
-from tierlog.typing import RedactsValues
+from tierlog.envelope import Route
+from tierlog.parts import Parts
+from tierlog.typing import Clock, Commit
 
-def look_up(
-    known: tuple[object, Mapping[str, bytes], RedactsValues],
-    ms: int,
-    context: Context,
-    lvl: str,
-    src: str,
-    msg: Any,
-    args: Any,
-    extra: Mapping[Any, Any] | None,
-    data: Any,
-    tier: str | None,
-    kind: str | None,
-    named_src: Any,
-    /,
-) -> tuple[Head, bytes, bytes, bytes] | None: ...
-def join(parts: tuple[int, bytes, int, bytes, bytes, bytes], /) -> bytes: ...
+class Emitter:
+    clock: Clock
+    _acquire: Callable[[], object]
+    _release: Callable[[], object]
+    _known: tuple[object, ...]
+    _deferred: list[tuple[int, int, Parts]]
+    _sink_write: Callable[[bytes, Route], Commit | None]
+    _sink_meet: Callable[[], object]
+    _seq: int
+    _is_writing: bool
+
+    def emit(
+        self,
+        ms: int | None,
+        context: Context | None,
+        lvl: str,
+        src: str,
+        msg: Any,
+        args: Any,
+        extra: Mapping[Any, Any] | None,
+        data: Any,
+        tier: str | None,
+        kind: str | None,
+        fields: Mapping[str, Any] | None,
+        named_src: Any,
+        /,
+    ) -> None: ...
+    def _write(self, ms: int, parts: Parts, /) -> None: ...
+
+class Slot:
+    key: str
+    put: Callable[[bytes], int]
+    due: float
+    limit: float
+    used: float
+    size: int
+
+class Appender:
+    _is_busy: bool
+    _keep: Any
+    _last: Any
+    _monotonic: Callable[[], float]
+
+    def write_locked(self, event_line: bytes, route: Route, /) -> Commit | None: ...

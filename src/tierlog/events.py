@@ -76,8 +76,7 @@ def log_event(
     if handler is None or (filters and (filters[0] is not handler.plain_filter or len(filters) > 1)):
         _log_as_record(handler, level, tier, kind, msg, data, ids, src)
     elif level >= handler.level:
-        pipeline = handler.pipeline
-        pipeline.event(pipeline.clock() // 1_000_000, current(), lvl, _SRC, msg, None, None, data, tier, kind, ids, src)
+        handler.pipeline.emit(None, None, lvl, _SRC, msg, None, None, data, tier, kind, ids, src)
 
 
 def _given(project_id: Any, build_id: Any, user_id: Any, req_id: Any) -> dict[str, Any]:

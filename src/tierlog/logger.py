@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tierlog.context import current
 from tierlog.handler import TierHandler
 from tierlog.record import FastRecord
 
@@ -43,7 +42,7 @@ def _method(levelno: int, lvl: str) -> Callable[..., None]:
             if pipeline is None:
                 self._log(levelno, msg, args, exc_info, extra, stack_info, stacklevel + 1)
             else:
-                pipeline.event(pipeline.clock() // 1_000_000, current(), lvl, self.name, msg, args, extra)
+                pipeline.emit(None, None, lvl, self.name, msg, args, extra, None, None, None, None, None)
 
     log.__name__ = log.__qualname__ = logging.getLevelName(levelno).lower()
     log.__doc__ = f"Log at {logging.getLevelName(levelno)}; as :class:`logging.Logger` does."
@@ -88,17 +87,17 @@ class TierLogger(logging.Logger):
         Return the pipeline of the only handler on the way, None if there are more,
         or anything on the way that may want the record.
         """
-        found: Any = None
         logger: Any = self
-        while logger is not None:
-            handlers = logger.handlers
-            if handlers:
-                if found is not None or len(handlers) > 1:
-                    return None
-                found = handlers[0]
+        while not (handlers := logger.handlers):
             logger = logger.parent if logger.propagate else None
-        if type(found) is not TierHandler or level < found.level or self.filters:
+            if logger is None:
+                return None
+        found: Any = handlers[0]
+        if type(found) is not TierHandler or len(handlers) > 1 or level < found.level or self.filters:
             return None
+        while logger.propagate and (logger := logger.parent) is not None:
+            if logger.handlers:
+                return None
         filters = found.filters
         if filters and (filters[0] is not found.plain_filter or len(filters) > 1):
             return None

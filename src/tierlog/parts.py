@@ -1,9 +1,8 @@
 """
 The parts of a line, of what is given to a log call.
 
-What depends on the context alone is worked out once and kept with the context. Where all
-there is to know of a record is known already, its parts are looked up in C, if that was
-built; everything else is done here.
+What depends on the context alone is worked out once and kept with the context, where the
+part in C finds it, too.
 """
 
 from __future__ import annotations
@@ -19,20 +18,13 @@ from tierlog.envelope import DATA_MAX_BYTES, Head, with_notes
 from tierlog.extra import split_extra
 from tierlog.heads import Heads
 from tierlog.messages import PLAIN_ARGS, Messages, with_args
-from tierlog.ndjson import LINE, dump_data, dump_text, fit, truncate
+from tierlog.ndjson import dump_data, dump_text, fit, truncate
 from tierlog.tracing import MODULE as OPENTELEMETRY
 from tierlog.tracing import modules, with_trace
 from tierlog.typing import RedactsValues
 
 
-look_up: Any
-try:
-    from tierlog._speedups import join, look_up
-except ImportError:  # there was no C compiler
-    look_up, join = None, LINE.__mod__
-
-
-__all__ = ["Parts", "Preparer", "join", "look_up"]
+__all__ = ["Parts", "Preparer"]
 
 Parts = tuple[Head, bytes, bytes, bytes]
 """Head, source, message and data of a line."""
@@ -59,7 +51,7 @@ class Preparer:
         announce: Called before a head is made.
 
     Attributes:
-        known: What :func:`look_up` looks at; None if there's no such thing.
+        known: What the part in C looks at: key, sources and redactor.
 
         truncated: How many records were cut.
 
@@ -83,7 +75,7 @@ class Preparer:
         self._key = self._heads.key
         self._sources = self._heads.sources
         self._guard = ForkSafeLock()
-        self.known = None if look_up is None else (self._key, self._sources, redactor)
+        self.known = (self._key, self._sources, redactor)
         self.truncated = 0
         self.rerouted: dict[str, int] = {}
 

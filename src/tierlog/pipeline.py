@@ -16,15 +16,14 @@ from typing import Any
 
 from tierlog import _fork
 from tierlog.context import EMPTY, Context, current
+from tierlog.emitter import Emitter
 from tierlog.envelope import Route
 from tierlog.extra import LAST_STANDARD, STANDARD_COUNT, extras, with_more
 from tierlog.filter import Stamp
 from tierlog.kinds import LEVELS, level_name
-from tierlog.parts import Parts, Preparer, join, look_up
+from tierlog.parts import Parts, Preparer
 from tierlog.plain import text_of
 from tierlog.report import emergency, report
-from tierlog.tracing import MODULE as OPENTELEMETRY
-from tierlog.tracing import modules, trace_ids
 from tierlog.typing import Clock, Commit, RedactsValues, Sink
 
 
@@ -43,7 +42,7 @@ def new_instance_id(name: str) -> str:
     return f"{name}-{''.join(_CROCKFORD[byte & 31] for byte in os.urandom(8))}"
 
 
-class Pipeline:
+class Pipeline(Emitter):
     """
     One stream of ``seq``: its instance, its numbers, its counters, its sink.
 
@@ -115,9 +114,9 @@ class Pipeline:
         )
         self._known = self.preparer.known
         self._lock: Any = getattr(self.sink, "lock", None) or threading.RLock()
+        self._acquire, self._release = self._lock.acquire, self._lock.release
         self._guard = _fork.ForkSafeLock()  # of the counters that aren't counted under the lock
         self._is_writing = False
-        self._came = 0  # the time of the record that came last, an object that no other record has
         self._salvaging = threading.local()
         self._deferred: list[tuple[int, int, Parts]] = []
         self._generation = 0  # of the record that is written now: 0, or one more than of the one it interrupted
@@ -145,49 +144,9 @@ class Pipeline:
         named_src: Any = None,
     ) -> None:
         """
-        Write one event; never raise.
-
-        This is the hot path.
-
-        Args:
-            ms: Its time, milliseconds since the epoch.
-
-            context: The ids bound where it was made.
-
-            lvl: One of the four.
-
-            src: Its source, unless the context or *extra* names one.
-
-            msg: Its message, or the format of *args*; anything.
-
-            args: The format's arguments; none if empty.
-
-            extra: A log call's ``extra``: data, and what fills the envelope.
-
-            data: Its payload, where there's no *extra*; anything.
-
-            tier: Its tier; the context's, or the default, if None.
-
-            kind: Its kind; the context's, or the tier's default, if None.
-
-            fields: Ids that stand instead of the context's.
-
-            named_src: Its source, whatever the context says.
+        Write one event, as :meth:`emit` does; never raise.
         """
-        try:
-            parts = None
-            known = self._known
-            if known is not None and not fields and (OPENTELEMETRY not in modules or not trace_ids()):
-                parts = look_up(known, ms, context, lvl, src, msg, args, extra, data, tier, kind, named_src)
-            if parts is None:
-                parts = self.preparer.parts(ms, context, lvl, src, msg, args, extra, data, tier, kind, fields, named_src)
-            if parts is None:
-                return
-            self._write(ms, parts)
-        except Exception as e:  # noqa: BLE001 -- a log call never raises
-            self._salvage(ms, lvl, msg, extra if data is None else data, e)
-        if self._came is not ms:  # while this one was written, another thread came to the lock
-            self._sink_meet()
+        self.emit(ms, context, lvl, src, msg, args, extra, data, tier, kind, fields, named_src)
 
     def record(self, record: logging.LogRecord) -> None:
         """
@@ -216,40 +175,38 @@ class Pipeline:
                 lvl = lvl or level_name(record.levelno)
                 if type(stamp) is Stamp and not record.exc_info and not record.stack_info:  # a queue has taken them
                     msg, args = stamp.message, None
-            self.event(int(record.created * 1000), context, lvl, record.name, msg, args, extra)
+            self.emit(int(record.created * 1000), context, lvl, record.name, msg, args, extra, None, None, None, None, None)
         except Exception as e:  # noqa: BLE001 -- a log call never raises
             self._salvage(self.now_ms(), "error", getattr(record, "msg", ""), None, e)
 
     # -- on the way ----------------------------------------------------------------
 
-    def _write(self, ms: int, parts: Parts) -> None:
-        """
-        Give a line its number, and write it.
-        """
-        head, source, message, body = parts
-        commit = None
-        self._came = ms
-        # "with", since an exception out of a signal handler can't come between
-        # taking a lock and its block.
-        with self._lock:
-            if self._is_writing:  # a signal handler or a finalizer logs in the middle of a write
-                self._deferred.append((self._generation + 1, ms, parts))
-                return
-            line = b""
-            try:
-                self._is_writing = True
-                seq = self._seq
-                line = join((ms, head[0], seq, source, message, body))
-                self._seq = seq + 1
-                commit = self._sink_write(line, head[1])
-            except BaseException as e:
-                self._lost(line, head[1], e)
-                if not isinstance(e, Exception):
-                    raise
-            finally:
-                self._is_writing = False
-        if commit is not None or self._deferred:
-            self._afterwards(commit)
+    def _work_out(
+        self,
+        ms: int | None,
+        context: Context | None,
+        lvl: str,
+        src: str,
+        msg: Any,
+        args: Any,
+        extra: Mapping[Any, Any] | None,
+        data: Any,
+        tier: str | None,
+        kind: str | None,
+        fields: Mapping[str, Any] | None,
+        named_src: Any,
+    ) -> None:
+        try:
+            ms = self.now_ms() if ms is None else ms
+            context = current() if context is None else context
+            parts = self.preparer.parts(ms, context, lvl, src, msg, args, extra, data, tier, kind, fields, named_src)
+            if parts is not None:
+                self._write(ms, parts)
+        except Exception as e:  # noqa: BLE001 -- a log call never raises
+            self._salvage(ms, lvl, msg, extra if data is None else data, e)
+
+    def _defer(self, ms: int, parts: Parts) -> None:
+        self._deferred.append((self._generation + 1, ms, parts))
 
     def _afterwards(self, commit: Commit | None) -> None:
         """
@@ -292,7 +249,7 @@ class Pipeline:
         report(f"lost {reason}", f"a record could not be written ({self._last_error}); it follows on this stream, and is counted")
         emergency(line)
 
-    def _salvage(self, ms: int, lvl: str, msg: Any, data: Any, error: Exception) -> None:
+    def _salvage(self, ms: int | None, lvl: str, msg: Any, data: Any, error: Exception) -> None:
         """
         Write a line for a record that could not be made into one: with its data
         at first, without if that is what fails.
@@ -309,7 +266,7 @@ class Pipeline:
         self._salvaging.attempt = attempt + 1
         try:
             text = msg if type(msg) is str else text_of(msg) if attempt == 0 else f"<{type(msg).__name__}>"
-            self.event(ms, current(), lvl, "tierlog", text, data=notes)
+            self.emit(ms, None, lvl, "tierlog", text, None, None, notes, None, None, None, None)
         finally:
             self._salvaging.attempt = attempt
 

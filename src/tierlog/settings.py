@@ -21,7 +21,8 @@ OWN_OPTIONS = ("level", "fast", "sink", "type")
 """Options that are nobody else's; the rest are the segments' own."""
 
 _PREFIX = "TIERLOG_"
-_NOT_SETTINGS = frozenset(["project_id", "build_id", "user_id", "req_id", "jwt_secret"])  # context.to_env's, and tierlog serve's
+# Those of context.to_env(), of tierlog serve and of the installation.
+_NOT_SETTINGS = frozenset(["project_id", "build_id", "user_id", "req_id", "jwt_secret", "pure"])
 _BOOLEANS = frozenset(["exc_locals", "process_events", "fast"])
 
 

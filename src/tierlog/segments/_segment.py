@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tierlog.envelope import Route
 from tierlog.layout import Place, local_path
+from tierlog.segments._appender import Slot
 from tierlog.segments._files import SegmentFile, open_file
 from tierlog.segments._journal import Journal
 
@@ -19,7 +20,7 @@ from tierlog.segments._journal import Journal
 __all__ = ["Segment"]
 
 
-class Segment:
+class Segment(Slot):
     """
     A segment that lines are written to; parked when its file is closed meanwhile.
 
@@ -51,7 +52,7 @@ class Segment:
 
     __slots__ = (
         *("_file", "_journal", "_root", "_promised", "_sync_lock", "_synced"),
-        *("buffer", "due", "key", "limit", "place", "put", "put_held", "route", "size", "used", "writes"),
+        *("buffer", "place", "put_held", "route", "writes"),
     )
 
     def __init__(self, root: Path, journal: Journal, route: Route, place: Place, due: float, limit: float) -> None:
@@ -61,7 +62,7 @@ class Segment:
         self._sync_lock = threading.RLock()
         self._promised = 0
         self._synced = 0
-        self.put: Callable[[bytes], int] = _closed
+        self.put = _closed
         self.put_held: Callable[[bytes], int] | None = None
         self.key = route.key
         self.route = route

@@ -18,6 +18,7 @@ from tierlog.envelope import ID_FORMATS, Route
 from tierlog.layout import local_path
 from tierlog.options import choice, count, seconds, size
 from tierlog.report import emergency, report
+from tierlog.segments._appender import Appender
 from tierlog.segments._held import CAN_HOLD
 from tierlog.segments._opener import Opener, check_writable
 from tierlog.segments._policy import Policy
@@ -35,7 +36,7 @@ _PAUSE = 200e-6  # seconds
 _FULL = frozenset([errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)])
 
 
-class SegmentSink:
+class SegmentSink(Appender):
     """
     Rotating NDJSON files below one root, one place per tier, id and day.
 
@@ -126,9 +127,9 @@ class SegmentSink:
         with self.lock:
             return self.write_locked(event_line, route)
 
-    def write_locked(self, event_line: bytes, route: Route) -> Commit | None:
+    def _write_otherwise(self, event_line: bytes, route: Route) -> Commit | None:
         """
-        Do what :meth:`write` does, for a caller who has the lock.
+        Append the line wherever it belongs, for a caller who has the lock.
         """
         if self._is_busy:  # this very thread is in the middle of a flush, say, and was interrupted
             self._held.append((event_line, route))
@@ -149,8 +150,11 @@ class SegmentSink:
                 segment.complete(event_line, written)
             segment.size += length
         except OSError as e:
-            self._replacement(segment, event_line, e).write(event_line)
+            self._write_elsewhere(segment, event_line, e)
         return None
+
+    def _write_elsewhere(self, segment: Segment, line: bytes, error: OSError) -> None:
+        self._replacement(segment, line, error).write(line)
 
     def meet(self) -> None:
         """
