@@ -5,10 +5,15 @@ Importing tierlog loads little and changes nothing.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 
 import pytest
+
+from tierlog import emitter
 
 
 HEAVY = [
@@ -63,3 +68,13 @@ def test_the_pytest_plugin_loads_nothing_until_it_is_used():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "False"
+
+
+def test_it_is_built():
+    """
+    Where there is a C compiler, it is built.
+    """
+    compiler = (sysconfig.get_config_var("CC") or "cl").split()[0]
+    is_wanted = shutil.which(compiler) is not None and os.environ.get("TIERLOG_PURE") != "1"
+
+    assert (emitter.Emitter is not emitter.PlainEmitter) == is_wanted

@@ -29,6 +29,14 @@ class TestFromEnvironment:
 
         assert from_environment(ids) == {}
 
+    def test_what_is_for_pip_is_no_option(self):
+        """
+        Nor is what says how to install it.
+        """
+        found = from_environment({"TIERLOG_PURE": "1", "TIERLOG_ROOT": "logs"})
+
+        assert found == {"root": "logs"}
+
     def test_empty_variable_is_not_set(self):
         """
         ``TIERLOG_ROOT=`` means the default.
