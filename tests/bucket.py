@@ -4,6 +4,7 @@ What is in a bucket, and what is on the disk, for tests that ship.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def objects(options: dict[str, Any]) -> dict[str, bytes]:
     """
     Return the objects that are in a bucket, by key.
     """
-    store = R2Store(**options)
+    store = _store(**options)
     return {one.key: store.get(one.key) for one in list(store.list())}
 
 
@@ -37,3 +38,8 @@ def events(*contents: bytes) -> list[dict[str, Any]]:
     Return the records of segments.
     """
     return [decode(line) for content in contents for line in content.splitlines()]
+
+
+@cache  # many ask again and again until something is there
+def _store(**options: Any) -> R2Store:
+    return R2Store(**options)

@@ -75,7 +75,7 @@ def everything(*roots):
     events = {}
     for root in roots:
         for path in files(root):
-            for line in path.read_bytes().split(b"\n"):
+            for line in path.read_bytes().rpartition(b"\n")[0].split(b"\n"):  # the last may just be written
                 if line.strip():
                     event = orjson.loads(line)
                     events[event["ts"], event["instanceId"], event["seq"]] = event

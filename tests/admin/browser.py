@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from servers.install import chromium
+from servers.install import chromium, put_file
 
 
 _ARGUMENTS = (
@@ -35,7 +35,7 @@ def browser() -> Iterator[Browser]:
     """
     home = chromium()
     fonts = home / "panel-fonts.conf"
-    fonts.write_text(_FONTS.format(home=home))
+    put_file(fonts, _FONTS.format(home=home))
     env: dict[str, str | float | bool] = {**os.environ, "LD_LIBRARY_PATH": str(home / "lib"), "FONTCONFIG_FILE": str(fonts)}
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=home / "chromium", args=list(_ARGUMENTS), env=env)

@@ -28,7 +28,7 @@ class Listening:
     A connection to a live tail of *server*; an iterator of :class:`Said`.
     """
 
-    def __init__(self, server, query="", *, token=None, last_id=None, buffer=None, timeout=20):
+    def __init__(self, server, query="", *, token=None, last_id=None, buffer=None, timeout=120):
         where = urlsplit(server.url)
         self._socket = socket.socket()
         if buffer is not None:

@@ -25,7 +25,7 @@ from servers.r2 import R2Simulator
 
 
 PANEL = Path(tierlog.__file__).parent / "admin" / "panel"
-PATIENCE = 20_000
+PATIENCE = 60_000
 """**Milliseconds**: for what hangs, not for what is slow."""
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 400, "height": 800}

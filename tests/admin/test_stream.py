@@ -20,6 +20,7 @@ import pytest
 
 from admin.listening import Listening
 from admin.serving import SECRET
+from children import until
 from conftest import OTHER_ULID, ULID
 from tierlog.admin import token
 from tierlog.admin._follow import Follower
@@ -79,16 +80,6 @@ def log(handler, number, *, project=ULID, text=""):
     handler.pipeline.event(
         ms, EMPTY, "info", "app", f"n {number} {text}", data=None, tier="action", fields={"project_id": project}
     )
-
-
-def until(condition):
-    """
-    Wait until *condition* holds.
-    """
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def taken(listening, count):
@@ -204,7 +195,7 @@ class TestLimits:
         A cursor that names thousands of segments reaches the stream, also in several packets.
         """
         where = urlsplit(served.url)
-        with socket.create_connection((where.hostname, where.port), timeout=20) as connection:
+        with socket.create_connection((where.hostname, where.port), timeout=120) as connection:
             head = "GET /v1/admin/logs/stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
             head += f"Authorization: Bearer {served.token}\r\nLast-Event-ID: "
             for part in (head, *["A" * 10_000] * 6, "\r\n\r\n"):
@@ -215,21 +206,19 @@ class TestLimits:
         assert b"application/problem+json" in answer
         assert b"isn't one that a live tail has given" in answer
 
-    def test_ping_idle_and_cap(self, tmp_path, start):
+    def test_ping_and_idle(self, tmp_path, start):
         """
-        A quiet stream pings, ends after its idle limit, and there are only so many.
+        A quiet stream pings, ends after its idle limit, and makes room for another one.
         """
-        server = start(tmp_path, max_listeners=1, idle_limit=2, ping=1)
+        server = start(tmp_path, max_listeners=1, idle_limit=1, ping=1)
 
         with Listening(server) as listening:
-            refused = server.get("v1/admin/logs/stream")
             told = [said.name for said in listening]
         with Listening(server) as again:
             status = again.status
 
         assert told[0] == "caught-up"
         assert set(told[1:]) == {"ping"}
-        assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
         assert status == 200
 
     def test_cap_at_once(self, tmp_path, start):
@@ -241,7 +230,7 @@ class TestLimits:
         with ThreadPoolExecutor(12) as pool:
             listening = list(pool.map(lambda _: Listening(server, "since=1h"), range(12)))
 
-        assert Counter(one.status for one in listening) == {200: 3, 503: 9}
+        assert Counter((one.status, one.headers.get("retry-after")) for one in listening) == {(200, None): 3, (503, "10"): 9}
         for one in listening:
             one.close()
 
@@ -249,7 +238,7 @@ class TestLimits:
         """
         A client that doesn't keep up is told how many events it missed, and can fetch them.
         """
-        server = start(tmp_path)
+        server = start(tmp_path, write_timeout=600)
 
         with Listening(server, "tier=action", buffer=4_096) as listening:
             next(listening)
@@ -274,14 +263,16 @@ class TestLimits:
         """
         server = start(tmp_path, write_timeout=1)
 
-        with Listening(server, buffer=4_096), Listening(server, "tier=action") as healthy:
+        # Few events for the healthy one, which the kernel takes: it mustn't depend on how soon they are read here.
+        with Listening(server, buffer=4_096), Listening(server, "tier=action&text=yes") as healthy:
             next(healthy)
-            for number in range(9_000):
-                log(handler, number, text="x" * 900)
-            found = taken(healthy, 9_000)
+            for number in range(4_000):
+                log(handler, number, text=("yes " if number % 100 == 0 else "") + "x" * 900)
             until(lambda: "listeners 1\n" in server.get("metrics").text)
+            log(handler, 4_000, text="yes")
+            found = taken(healthy, 41)
 
-        assert found == list(range(9_000))
+        assert found == list(range(0, 4_001, 100))
 
     def test_stop(self, tmp_path, start, handler):
         """
@@ -291,12 +282,11 @@ class TestLimits:
 
         with Listening(server) as listening, Listening(server, buffer=4_096):
             next(listening)
-            for number in range(6_000):
+            for number in range(4_000):  # more than the kernel takes, less than is kept for who is slow
                 log(handler, number, text="x" * 900)
-            taken(listening, 6_000)
-            took = server.stop()
+            taken(listening, 4_000)
+            server.stop(patience=20)  # less than it waits for who takes nothing
 
-        assert took < 4  # two, on a machine that has time
         assert server.process.returncode == 0
 
     def test_stop_while_catching_up(self, tmp_path):
@@ -324,7 +314,7 @@ class TestLimits:
             await live.join(listener)
             following = live.is_following
             live.leave(listener)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while live.is_following:
                     await asyncio.sleep(0.01)
             return following
@@ -366,7 +356,7 @@ class TestFollower:
 
     def _told(self, follower, count):
         told = []
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while len(told) < count and time.monotonic() < deadline:
             told += follower.poll().events
         return told

@@ -15,18 +15,11 @@ import pytest
 from catalog_contract import GOLDEN, CatalogContract
 from catalog_entries import entry, keys
 from children import start, until
-from servers.postgres import Postgres
 from tierlog.catalog import Catalog
 from tierlog.errors import CatalogError
 
 
 _numbers = count()
-
-
-@pytest.fixture(name="server", scope="session")
-def _server():
-    with Postgres() as running:
-        yield running
 
 
 class _Database:

@@ -1,5 +1,5 @@
 """
-``tierlog cleanup`` and ``tierlog r2 lifecycle``, run as a user runs them.
+``tierlog cleanup`` and ``tierlog r2 lifecycle``, as a user runs them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 
 from children import until
 from conftest import OTHER_ULID, ULID
+from remote import command
 from tierlog.catalog import Catalog, Entry, sqlite_url
 from tierlog.envelope import DAY_MS, day_of
 from tierlog.facts import facts_of
@@ -33,18 +34,9 @@ TODAY = time.time_ns() // 1_000_000
 
 def tierlog(*arguments, **variables):
     """
-    Run the command with its output on pipes.
+    Run a command whose output is wide.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TIERLOG_")}
-    command = [sys.executable, "-m", "tierlog.cli", *map(str, arguments)]
-    return subprocess.run(
-        command,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        timeout=120,
-        env={**environment, "COLUMNS": "120", **variables},
-    )
+    return command.tierlog(*arguments, **{"COLUMNS": "120", **variables})
 
 
 def ago(days):
@@ -119,12 +111,12 @@ class TestLocal:
 
         ended = tierlog("cleanup", "--root", root)
 
-        assert (ended.returncode, ended.stderr) == (0, "")
+        assert (ended.returncode, ended.err) == (0, "")
         assert files(root) == {local_path(place("action", days=3))}
-        rows = [line.split() for line in ended.stdout.splitlines()]
+        rows = [line.split() for line in ended.out.splitlines()]
         assert rows[1][:3] == ["local", "system", "1"]
         assert rows[2][:3] == ["local", "action", "1"]
-        assert ended.stdout.splitlines()[-1].startswith("deleted 2 segments (")
+        assert ended.out.splitlines()[-1].startswith("deleted 2 segments (")
 
     def test_a_dry_run_says_what_would_go(self, root):
         """
@@ -136,8 +128,8 @@ class TestLocal:
 
         assert ended.returncode == 0
         assert files(root) == {local_path(place())}
-        assert "would go" in ended.stdout
-        assert "would delete 1 segment (" in ended.stdout
+        assert "would go" in ended.out
+        assert "would delete 1 segment (" in ended.out
 
     def test_json(self, root):
         """
@@ -146,7 +138,7 @@ class TestLocal:
         path = write(root, place("build"))
         size = path.stat().st_size
 
-        told = json.loads(tierlog("cleanup", "--root", root, "--json").stdout)
+        told = json.loads(tierlog("cleanup", "--root", root, "--json").out)
 
         assert told["local"]["build"]["deleted"] == {"segments": 1, "bytes": size}
         assert told["remote"]["build"]["deleted"] == {"segments": 0, "bytes": 0}
@@ -184,7 +176,7 @@ class TestLocal:
         for of in (ULID, OTHER_ULID, "shop"):
             write(root, place("action", of=of))
 
-        told = json.loads(tierlog("cleanup", "--root", root, "--hold", "shop", "--json", TIERLOG_HOLD=ULID).stdout)
+        told = json.loads(tierlog("cleanup", "--root", root, "--hold", "shop", "--json", TIERLOG_HOLD=ULID).out)
 
         assert files(root) == {local_path(place("action")), local_path(place("action", of="shop"))}
         assert told["local"]["action"]["held"]["segments"] == 2
@@ -213,7 +205,7 @@ class TestLocal:
         before = files(root)
         tierlog("cleanup", "--root", root, "--trust-clock")
 
-        assert "--trust-clock" in " ".join(doubted.stdout.split())
+        assert "--trust-clock" in " ".join(doubted.out.split())
         assert (before, files(root)) == ({local_path(place(days=40))}, set())
 
     def test_a_damaged_catalog_is_a_problem(self, root):
@@ -226,8 +218,8 @@ class TestLocal:
         ended = tierlog("cleanup", "--root", root)
 
         assert (ended.returncode, files(root)) == (1, set())
-        assert "catalog" in ended.stderr
-        assert len(ended.stderr.splitlines()) == 1
+        assert "catalog" in ended.err
+        assert len(ended.err.splitlines()) == 1
 
 
 class TestRemote:
@@ -244,7 +236,7 @@ class TestRemote:
         old, young = add(store, place(), catalog=catalog), add(store, place(days=2), catalog=catalog)
         write(root, place(number=1))
 
-        told = json.loads(tierlog("cleanup", *arguments, "--json").stdout)
+        told = json.loads(tierlog("cleanup", *arguments, "--json").out)
 
         assert keys(store) == {young}
         assert files(root) == {local_path(place(number=1))}
@@ -260,9 +252,9 @@ class TestRemote:
         store, arguments = bucket
         old = add(store, place())
 
-        local = json.loads(tierlog("cleanup", *arguments, "--json", "--local-only").stdout)
+        local = json.loads(tierlog("cleanup", *arguments, "--json", "--local-only").out)
         left = keys(store)
-        remote = json.loads(tierlog("cleanup", *arguments, "--json", "--remote-only", "--trust-clock").stdout)
+        remote = json.loads(tierlog("cleanup", *arguments, "--json", "--remote-only", "--trust-clock").out)
 
         assert left == {old}
         assert local["remote"]["system"]["deleted"]["segments"] == 0
@@ -278,8 +270,8 @@ class TestRemote:
         ended = tierlog("cleanup", *arguments, "--bucket", "nobodys")
 
         assert ended.returncode == 1
-        assert len(ended.stderr.splitlines()) == 1
-        assert "nobodys" in ended.stderr
+        assert len(ended.err.splitlines()) == 1
+        assert "nobodys" in ended.err
 
     def test_killed_and_run_again(self, root, bucket):
         """
@@ -290,8 +282,8 @@ class TestRemote:
             add(store, place(number=number))
         young = add(store, place(days=1))
         environment = {**os.environ, "COLUMNS": "120"}
-        command = [sys.executable, "-m", "tierlog.cli", "cleanup", "--config", str(config)]
-        child = subprocess.Popen(command, env=environment, stdout=-1, stderr=-1)
+        cleanup = [sys.executable, "-m", "tierlog.cli", "cleanup", "--config", str(config)]
+        child = subprocess.Popen(cleanup, env=environment, stdout=-1, stderr=-1)
         until(lambda: len(keys(store)) < 41 or child.poll() is not None)
         child.send_signal(signal.SIGKILL)
         child.communicate()
@@ -331,7 +323,7 @@ class TestNoted:
 
         ended = run("cleanup")
 
-        assert (ended.returncode, ended.stderr) == (0, "")
+        assert (ended.returncode, ended.err) == (0, "")
         assert keys(store) == {kept, held}
         assert "secret" not in (root / ".tierlog" / "ships").read_text()
 
@@ -398,8 +390,8 @@ class TestNoted:
 
         ended = run("cleanup", "--bucket", "other", "--endpoint-url", moto.endpoint)
 
-        assert (ended.returncode, ended.stdout) == (2, "")
-        assert "--retention for every tier" in ended.stderr
+        assert (ended.returncode, ended.out) == (2, "")
+        assert "--retention for every tier" in ended.err
 
     def test_rules(self, service):
         """
@@ -410,9 +402,9 @@ class TestNoted:
         refused = run("r2", "lifecycle")
         printed = run("r2", "lifecycle", hold=())
 
-        assert (refused.returncode, refused.stdout) == (2, "")
-        assert "can't hold a project" in refused.stderr
-        assert {rule["Expiration"]["Days"] for rule in json.loads(printed.stdout)["Rules"]} == {50}
+        assert (refused.returncode, refused.out) == (2, "")
+        assert "can't hold a project" in refused.err
+        assert {rule["Expiration"]["Days"] for rule in json.loads(printed.out)["Rules"]} == {50}
 
 
 class TestWrongUse:
@@ -438,9 +430,9 @@ class TestWrongUse:
         """
         ended = tierlog(*arguments, "--root", root)
 
-        assert (ended.returncode, ended.stdout) == (2, "")
-        assert len(ended.stderr.splitlines()) == 1
-        assert all(word in ended.stderr for word in words)
+        assert (ended.returncode, ended.out) == (2, "")
+        assert len(ended.err.splitlines()) == 1
+        assert all(word in ended.err for word in words)
 
     def test_a_folder_that_is_no_root(self, tmp_path):
         """
@@ -451,7 +443,7 @@ class TestWrongUse:
         ended = tierlog("cleanup", "--root", tmp_path)
 
         assert ended.returncode == 2
-        assert "no folder .tierlog" in ended.stderr
+        assert "no folder .tierlog" in ended.err
         assert files(tmp_path) == {local_path(place())}
 
     def test_a_configured_hold_counts_for_rules_too(self, root):
@@ -460,4 +452,4 @@ class TestWrongUse:
         """
         ended = tierlog("r2", "lifecycle", "--root", root, TIERLOG_HOLD=ULID)
 
-        assert (ended.returncode, ended.stdout) == (2, "")
+        assert (ended.returncode, ended.out) == (2, "")

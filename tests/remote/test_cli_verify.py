@@ -1,5 +1,5 @@
 """
-``tierlog verify``, run as a user runs it.
+``tierlog verify``, as a user runs it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ULID
+from remote.command import tierlog
 from tierlog.catalog import sqlite_url
 from tierlog.context import EMPTY
 from tierlog.handler import TierHandler
@@ -23,20 +24,6 @@ from tierlog.retention import cleanup
 
 NOW = 1_790_000_000_000
 DAY = 86_400_000
-
-
-def tierlog(*arguments, **variables):
-    """
-    Run the command with its output on pipes.
-    """
-    return subprocess.run(
-        [sys.executable, "-m", "tierlog.cli", *map(str, arguments)],
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        timeout=120,
-        env={**environment(), **variables},
-    )
 
 
 def environment():
@@ -111,9 +98,9 @@ class TestLocal:
         """
         ended = tierlog("verify", "--root", local)
 
-        assert (ended.returncode, ended.stderr) == (0, "")
-        assert f"read {len(segments(local))} segments here and 0 objects" in ended.stdout
-        assert "nothing is missing, doubled or changed" in ended.stdout
+        assert (ended.returncode, ended.err) == (0, "")
+        assert f"read {len(segments(local))} segments here and 0 objects" in ended.out
+        assert "nothing is missing, doubled or changed" in ended.out
 
     def test_what_is_wrong_is_told(self, local):
         """
@@ -124,9 +111,9 @@ class TestLocal:
         ended = tierlog("verify", "--root", local)
 
         assert ended.returncode == 1
-        assert "1 missing" in " ".join(ended.stdout.split())
-        assert "3 numbers from" in ended.stdout
-        assert ended.stdout.splitlines()[-1] == "1 finding"
+        assert "1 missing" in " ".join(ended.out.split())
+        assert "3 numbers from" in ended.out
+        assert ended.out.splitlines()[-1] == "1 finding"
 
     def test_many_findings_are_summarised(self, local):
         """
@@ -137,10 +124,10 @@ class TestLocal:
 
         ended = tierlog("verify", "--root", local)
 
-        told = [line for line in ended.stdout.splitlines() if path.name in line]
+        told = [line for line in ended.out.splitlines() if path.name in line]
         assert ended.returncode == 1
         assert 1 <= len(told) <= 5
-        assert "more; --json lists them" in ended.stdout
+        assert "more; --json lists them" in ended.out
 
     def test_json(self, local):
         """
@@ -149,7 +136,7 @@ class TestLocal:
         cut(segments(local)[0], 3, 6)
 
         ended = tierlog("verify", "--root", local, "--json")
-        told = json.loads(ended.stdout)
+        told = json.loads(ended.out)
 
         assert ended.returncode == 1
         assert (told["isClean"], told["counts"]) == (False, {"missing": 1})
@@ -166,8 +153,8 @@ class TestLocal:
         ended = tierlog("verify", "--root", local)
 
         assert ended.returncode == 1
-        assert "\x1b" not in ended.stdout
-        assert "\x07" not in ended.stdout
+        assert "\x1b" not in ended.out
+        assert "\x07" not in ended.out
 
     def test_colours_on_a_terminal_alone(self, local):
         """
@@ -187,7 +174,7 @@ class TestLocal:
 
         assert child.wait() == 0
         assert b"\x1b[" in shown
-        assert "\x1b" not in tierlog("verify", "--root", local).stdout
+        assert "\x1b" not in tierlog("verify", "--root", local).out
 
     def test_what_went_by_age_is_not_missing(self, root):
         """
@@ -197,7 +184,7 @@ class TestLocal:
         cleanup(root, None, retention="30d", clock=lambda: (NOW + 32 * DAY) * 10**6, trust_clock=True)
 
         ended = tierlog("verify", "--root", root, "--json")
-        told = json.loads(ended.stdout)
+        told = json.loads(ended.out)
 
         assert len({path.parent.name for path in segments(root)}) < 3
         assert (ended.returncode, told["counts"]) == (0, {})
@@ -209,9 +196,9 @@ class TestLocal:
         """
         ended = tierlog("verify", "--root", tmp_path)
 
-        assert (ended.returncode, ended.stdout) == (2, "")
-        assert len(ended.stderr.splitlines()) == 1
-        assert "name the right one" in ended.stderr
+        assert (ended.returncode, ended.out) == (2, "")
+        assert len(ended.err.splitlines()) == 1
+        assert "name the right one" in ended.err
 
 
 class TestRemote:
@@ -226,9 +213,9 @@ class TestRemote:
         store, arguments = shipped
 
         ended = tierlog("verify", *arguments, "--json")
-        told = json.loads(ended.stdout)
+        told = json.loads(ended.out)
 
-        assert (ended.returncode, ended.stderr) == (0, "")
+        assert (ended.returncode, ended.err) == (0, "")
         assert told["segments"]["remote"] == len(list(store.list())) > 1
 
     def test_an_object_that_is_gone(self, shipped):
@@ -240,7 +227,7 @@ class TestRemote:
         store.delete(key)
 
         ended = tierlog("verify", *arguments, "--json")
-        told = json.loads(ended.stdout)
+        told = json.loads(ended.out)
 
         assert ended.returncode == 1
         assert {"gone", "missing"} <= set(told["counts"])
@@ -252,7 +239,7 @@ class TestRemote:
         """
         _, arguments = shipped
 
-        told = json.loads(tierlog("verify", *arguments, "--json", "--local-only").stdout)
+        told = json.loads(tierlog("verify", *arguments, "--json", "--local-only").out)
 
         assert (told["segments"]["remote"], told["counts"]) == (0, {})
 
@@ -265,7 +252,7 @@ class TestRemote:
         ended = tierlog("verify", *config, "--root", tmp_path / "elsewhere")
 
         assert ended.returncode == 0
-        assert f"read 0 segments here and {len(list(store.list()))} objects" in ended.stdout
+        assert f"read 0 segments here and {len(list(store.list()))} objects" in ended.out
 
     @pytest.mark.parametrize(("content", "words"), [(None, "there is no catalog"), (b"no database" * 1_000, "catalog")])
     def test_without_a_catalog_it_goes_on(self, shipped, root, content, words):
@@ -281,9 +268,9 @@ class TestRemote:
 
         ended = tierlog("verify", *arguments, "--json")
 
-        assert (ended.returncode, len(ended.stderr.splitlines())) == (0, 1)
-        assert words in ended.stderr
-        assert json.loads(ended.stdout)["segments"]["remote"] == len(list(store.list()))
+        assert (ended.returncode, len(ended.err.splitlines())) == (0, 1)
+        assert words in ended.err
+        assert json.loads(ended.out)["segments"]["remote"] == len(list(store.list()))
 
     def test_no_catalog_is_asked_for(self, shipped):
         """
@@ -291,7 +278,7 @@ class TestRemote:
         """
         _, arguments = shipped
 
-        assert tierlog("verify", *arguments, "--catalog", "none").stderr == ""
+        assert tierlog("verify", *arguments, "--catalog", "none").err == ""
 
     def test_a_bucket_that_cannot_be_reached(self, shipped):
         """
@@ -301,5 +288,5 @@ class TestRemote:
 
         ended = tierlog("verify", *arguments, "--endpoint-url", "http://127.0.0.1:9")
 
-        assert (ended.returncode, ended.stdout) == (1, "")
-        assert len(ended.stderr.splitlines()) == 1
+        assert (ended.returncode, ended.out) == (1, "")
+        assert len(ended.err.splitlines()) == 1

@@ -17,7 +17,6 @@ import tierlog
 from children import run, until
 from lifecycle_contract import FIRST, BuildsContract, MirrorContract, handler_on, killed
 from lifecycle_model import Metrics, engine_to, row, told_keys
-from servers.postgres import Postgres
 from tierlog.errors import ConfigError, QueryError
 from tierlog.handler import TierHandler
 from tierlog.lifecycle import DatabaseError, builds, mirror
@@ -26,12 +25,6 @@ from tierlog.r2 import R2Store
 
 
 _numbers = count()
-
-
-@pytest.fixture(name="server", scope="module")
-def _server():
-    with Postgres() as running:
-        yield running
 
 
 @pytest.fixture(name="url")
@@ -102,7 +95,7 @@ def test_a_server_that_comes_and_goes(server, engine, tmp_path):
 
         made.fork_lock().release()
         server.start()
-        assert made.flush(20)
+        assert made.flush(60)
 
     assert told_keys(tmp_path) == {f"{FIRST}:building:-": 1}
     assert made.stats()["failures"] > 0
@@ -229,7 +222,7 @@ def test_a_line_that_was_shipped_meanwhile(tmp_path, r2):
 
     handler = TierHandler(sink={"type": "r2", "root": str(root), **r2})
     with mirror(Metrics, engine=engine, handler=handler) as made:
-        assert made.flush(20)
+        assert made.flush(60)
     handler.close()
     tierlog.recover(root, **r2)
 

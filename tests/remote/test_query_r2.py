@@ -11,7 +11,6 @@ import pytest
 
 from conftest import ULID
 from queried import NOW, catalogued, everything, files, ship, some, write
-from servers.postgres import Postgres
 from tierlog.catalog import Catalog, rebuild
 from tierlog.query import open_store
 from tierlog.r2 import R2Store
@@ -99,7 +98,7 @@ def test_a_bucket_that_is_not_there(root, r2):
     assert all("\n" not in problem.problem for problem in search.problems)
 
 
-def test_a_catalog_in_postgresql(root):
+def test_a_catalog_in_postgresql(root, server):
     """
     With the catalog of all hosts in PostgreSQL, a search finds what is on the disk and in the store, and reads only the
     blocks that it names.
@@ -107,16 +106,15 @@ def test_a_catalog_in_postgresql(root):
     write(root, some(120))
     events, store = everything(root), MemoryStore()
     ship(root, store, packing="zst", only=lambda place: place.tier != "action")
-    with Postgres() as server:
-        server.execute("CREATE DATABASE logs")
-        catalog = Catalog(server.url("logs"))
-        rebuild(catalog, root, store)
-        catalog.close()
+    server.execute("CREATE DATABASE logs")
+    catalog = Catalog(server.url("logs"))
+    rebuild(catalog, root, store)
+    catalog.close()
 
-        logs = open_store([root, store], catalog=server.url("logs"))
-        search = logs.search(user_id="u3", levels="error")
-        found = list(search)
-        count = logs.count(("tier", "lvl"))
+    logs = open_store([root, store], catalog=server.url("logs"))
+    search = logs.search(user_id="u3", levels="error")
+    found = list(search)
+    count = logs.count(("tier", "lvl"))
 
     assert found == [event for event in events if event["userId"] == "u3" and event["lvl"] == "error"]
     assert search.problems == count.problems == []

@@ -95,7 +95,7 @@ class TestTls:
         program = """
         import json, logging, sys
         import tierlog
-        tierlog.configure(root=sys.argv[1], catalog=False, process_events=False, **json.loads(sys.argv[2]))
+        tierlog.configure(root=sys.argv[1], catalog=False, process_events=False, shutdown_timeout=60, **json.loads(sys.argv[2]))
         logging.getLogger("app").info("over TLS")
         """
         options = {**secure.options, "prefix": "sink"}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 from textwrap import dedent
 
 import pytest
@@ -16,6 +17,7 @@ from conftest import ULID
 from servers.faults import HttpFaults, TcpFaults
 from tierlog.handler import TierHandler
 from tierlog.r2 import R2Store
+from tierlog.shipping._queue import Backoff
 from tierlog.verify import verify
 
 
@@ -26,10 +28,12 @@ def _root(tmp_path):
 
 def made(root, r2, **options):
     """
-    Return a handler that ships, without a catalog.
+    Return a handler that ships, without a catalog, and soon tries again what failed.
     """
-    sink = {"type": "r2", "root": str(root), "catalog": False, "connect_timeout": 1.0, "read_timeout": 0.5, **r2, **options}
-    return TierHandler(sink=sink, instance_name="web")
+    sink = {"type": "r2", "root": str(root), "catalog": False, "read_timeout": 60, **r2, **options}
+    handler = TierHandler(sink=sink, instance_name="web")
+    handler.pipeline.sink._shipping._shipper._queue._backoff = Backoff(0.02, 0.1, random.random)  # before anything can fail
+    return handler
 
 
 def log(handler, *messages, **extra):
@@ -76,11 +80,11 @@ class TestConnections:
         The first connections fail; the segments are stored all the same.
         """
         with TcpFaults(simulator.address, lambda n: fault if n < 3 else "pass") as proxy:
-            handler = made(root, {**r2, "endpoint_url": simulator.at(proxy.url)}, connections=2)
+            handler = made(root, {**r2, "endpoint_url": simulator.at(proxy.url)}, connections=2, read_timeout=0.5)
             log(handler, *MESSAGES)
             log(handler, "built", tier="build", build_id=ULID)
             handler.close()
-            assert handler.pipeline.sink.drain(25.0)
+            assert handler.pipeline.sink.drain(60.0)
             stats = handler.stats()
 
         check(root, r2, [*MESSAGES, "built"])
@@ -96,7 +100,7 @@ class TestConnections:
             handler = made(root, {**r2, "endpoint_url": simulator.at(proxy.url)}, connections=1)
             log(handler, "built", tier="build", build_id=ULID)
             handler.close()
-            assert handler.pipeline.sink.drain(25.0)
+            assert handler.pipeline.sink.drain(60.0)
             seen = handler.pipeline.sink.attempts
 
         assert [one.problem is None for one in seen] == [False, True]
@@ -107,10 +111,10 @@ class TestConnections:
         A connection that takes little at a time is no fault.
         """
         with TcpFaults(simulator.address, lambda _: "slow:512") as proxy:
-            handler = made(root, {**r2, "endpoint_url": simulator.at(proxy.url)}, read_timeout=10)
+            handler = made(root, {**r2, "endpoint_url": simulator.at(proxy.url)})
             log(handler, *MESSAGES)
             handler.close()
-            assert handler.pipeline.sink.drain(25.0)
+            assert handler.pipeline.sink.drain(60.0)
 
         check(root, r2, MESSAGES)
         assert handler.stats()["failed"] == 0
@@ -141,10 +145,10 @@ class TestAnswers:
         None of them makes it give up, or lose anything.
         """
         with HttpFaults(simulator.address, lambda method, path, number: (status, code) if number < 3 else None) as proxy:
-            handler = made(root, {**r2, "endpoint_url": simulator.at(proxy.url)}, connections=1, read_timeout=10)
+            handler = made(root, {**r2, "endpoint_url": simulator.at(proxy.url)}, connections=1)
             log(handler, *MESSAGES)
             handler.close()
-            assert handler.pipeline.sink.drain(25.0)
+            assert handler.pipeline.sink.drain(60.0)
 
         check(root, r2, MESSAGES)
         assert handler.stats()["failed"] == 3
@@ -154,12 +158,14 @@ class TestAnswers:
         Trouble is one line, however many attempts fail, and its end is another.
         """
         program = """
-        import json, logging, sys
+        import json, logging, random, sys
         import tierlog
+        from tierlog.shipping._queue import Backoff
         handler = tierlog.configure(root=sys.argv[1], catalog=False, connections=1, **json.loads(sys.argv[2]))
+        handler.pipeline.sink._shipping._shipper._queue._backoff = Backoff(0.02, 0.1, random.random)
         logging.getLogger("app").info("kept")
         handler.close()
-        assert handler.pipeline.sink.drain(25.0)
+        assert handler.pipeline.sink.drain(60.0)
         """
         with HttpFaults(simulator.address, lambda method, path, number: (403, "AccessDenied") if number < 4 else None) as proxy:
             done = run(program, root, json.dumps({**r2, "endpoint_url": simulator.at(proxy.url)}))
@@ -227,7 +233,7 @@ class TestAnEndpointThatHangs:
         """)
         with TcpFaults(simulator.address, lambda _: "hang:10") as proxy:
             options = {**r2, "endpoint_url": simulator.at(proxy.url), "read_timeout": 600}
-            done = run(program + end, root, json.dumps(options), patience=20)
+            done = run(program + end, root, json.dumps(options))
 
         assert done.returncode == 0
         assert [event["msg"] for event in events(*segments(root).values())] == ["kept"]
@@ -273,10 +279,10 @@ class TestCatalog:
         """
         Segments are shipped without it, it is said why, and what it wasn't told stays in the ledger.
         """
-        handler = made(root, r2, catalog=url, read_timeout=10)
+        handler = made(root, r2, catalog=url)
         log(handler, *MESSAGES)
         handler.close()
-        assert handler.pipeline.sink._shipping._shipper.drain(20.0)
+        assert handler.pipeline.sink._shipping._shipper.drain(60.0)
         until(lambda: handler.stats().get("last_error"))
 
         assert len(events(*objects(r2).values())) == len(MESSAGES)
@@ -289,10 +295,10 @@ class TestCatalog:
         """
         (root / ".tierlog").mkdir(parents=True)
         (root / ".tierlog" / "catalog.sqlite").write_bytes(b"no database at all" * 100)
-        handler = made(root, r2, catalog=None, read_timeout=10)
+        handler = made(root, r2, catalog=None)
         log(handler, *MESSAGES)
         handler.close()
-        assert handler.pipeline.sink._shipping._shipper.drain(20.0)
+        assert handler.pipeline.sink._shipping._shipper.drain(60.0)
         until(lambda: handler.stats().get("last_error"))
 
         assert "tierlog catalog rebuild" in handler.stats()["last_error"]
@@ -304,14 +310,14 @@ class TestCatalog:
         """
         from tierlog.catalog import Catalog, sqlite_url
 
-        handler = made(root, r2, catalog="postgresql+psycopg://nobody@127.0.0.1:1/none", read_timeout=10)
+        handler = made(root, r2, catalog="postgresql+psycopg://nobody@127.0.0.1:1/none")
         log(handler, *MESSAGES)
         handler.close()
-        assert handler.pipeline.sink._shipping._shipper.drain(20.0)
+        assert handler.pipeline.sink._shipping._shipper.drain(60.0)
 
-        again = made(root, r2, catalog=None, read_timeout=10)
+        again = made(root, r2, catalog=None)
         again.close()
-        assert again.pipeline.sink.drain(20.0)
+        assert again.pipeline.sink.drain(60.0)
 
         entries = list(Catalog(sqlite_url(root)).find(states=["shipped"]))
         assert [one.key for one in entries] == list(objects(r2))
@@ -329,15 +335,15 @@ class TestCatalog:
         Catalog(sqlite_url(root)).close()
         lock = sqlite3.connect(root / ".tierlog" / "catalog.sqlite")
         lock.execute("begin exclusive")
-        handler = made(root, r2, catalog=None, read_timeout=10)
+        handler = made(root, r2, catalog=None)
         log(handler, *MESSAGES)
         handler.close()
-        assert handler.pipeline.sink._shipping._shipper.drain(20.0)
+        assert handler.pipeline.sink._shipping._shipper.drain(60.0)
         assert segments(root) == {}
         lock.rollback()
         lock.close()
 
-        until(lambda: len(list(Catalog(sqlite_url(root)).find(states=["shipped"]))) == 1, patience=30)
+        until(lambda: len(list(Catalog(sqlite_url(root)).find(states=["shipped"]))) == 1)
 
 
 def test_the_queue_is_fair(root, r2):
@@ -349,12 +355,12 @@ def test_the_queue_is_fair(root, r2):
     from tierlog.layout import parse_local, remote_key
     from tierlog.stores import Put
 
-    handler = made(root, r2, connections=1, read_timeout=10)
+    handler = made(root, r2, connections=1)
     log(handler, "bad")
     (path,) = segments(root)
     R2Store(**r2).put(Put(remote_key(parse_local(path)), b"foreign\n", 8, hashlib.md5(b"foreign\n").hexdigest(), {}))
     log(handler, "good", tier="build", build_id=ULID)
     handler.close()
 
-    until(lambda: f"builds/{ULID}.ndjson" in objects(r2), patience=20)
+    until(lambda: f"builds/{ULID}.ndjson" in objects(r2))
     assert list(segments(root)) == [path]

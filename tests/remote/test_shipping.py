@@ -56,7 +56,7 @@ def drained(handler):
     Finish all segments, and wait until they are shipped.
     """
     handler.close()
-    assert handler.pipeline.sink.drain(20.0)
+    assert handler.pipeline.sink.drain(60.0)
 
 
 class TestEachSegment:
@@ -214,7 +214,7 @@ class TestBuilds:
         for message in ("first", "second", "third"):
             log(handler, message, tier="build", build_id=ULID)
             handler.pipeline.sink.end_build(ULID)
-            assert handler.pipeline.sink.drain(20.0)
+            assert handler.pipeline.sink.drain(60.0)
         handler.close()
 
         stored = objects(r2)
@@ -244,7 +244,7 @@ class TestProcesses:
     PROGRAM = """
     import json, logging, os, sys
     import tierlog
-    tierlog.configure(root=sys.argv[1], instance_name="web", catalog=False, level="DEBUG", process_events=False, **json.loads(sys.argv[2]))
+    tierlog.configure(root=sys.argv[1], instance_name="web", catalog=False, level="DEBUG", process_events=False, shutdown_timeout=60, **json.loads(sys.argv[2]))
     log = logging.getLogger("app")
     """
 
@@ -255,7 +255,7 @@ class TestProcesses:
 
     @pytest.mark.parametrize(
         "end",
-        ["", "logging.shutdown()", "tierlog.shutdown()", "sys.exit(0)", "logging.getLogger().handlers.clear()"],
+        ["", "logging.shutdown()", "tierlog.shutdown(60)", "sys.exit(0)", "logging.getLogger().handlers.clear()"],
         ids=["by-itself", "logging-shutdown", "tierlog-shutdown", "sys-exit", "without-handlers"],
     )
     def test_all_is_shipped_at_the_end(self, root, r2, end):
@@ -278,7 +278,7 @@ class TestProcesses:
         for _ in range(3):
             log.info("more", extra={"tier": "build", "build_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV"})
             handler.pipeline.sink.end_build("01ARZ3NDEKTSV4RRFFQ69G5FAV")
-            handler.pipeline.sink.drain(20.0)
+            handler.pipeline.sink.drain(60.0)
         """
         done = run(self._program(text), root, json.dumps(r2))
 
@@ -298,7 +298,7 @@ class TestProcesses:
             if child == 0:
                 log.info("child %d", number)
                 logging.shutdown()
-                handler.pipeline.sink.drain(20.0)
+                handler.pipeline.sink.drain(60.0)
                 os._exit(0)
             children.append(child)
         for child in children:
@@ -350,7 +350,7 @@ class TestProcesses:
         recovered = tierlog.recover(root, catalog=False, **r2)
 
         assert (recovered.live, recovered.shipped, objects(r2)) == (1, 0, {})
-        neighbour.communicate(b"\n", timeout=30)
+        neighbour.communicate(b"\n", timeout=120)
         assert [event["msg"] for event in events(*objects(r2).values())] == ["live", "still live"]
 
     def test_many_at_once_ship_each_segment_once(self, root, r2):
@@ -361,7 +361,7 @@ class TestProcesses:
         run(self._program(text), root, json.dumps({**r2, "max_bytes": 1_000}))
         processes = [start(self._program("log.info('mine')\n"), root, json.dumps(r2)) for _ in range(4)]
         for process in processes:
-            process.communicate(timeout=60)
+            process.communicate(timeout=120)
 
         found = sorted(event["msg"] for event in events(*objects(r2).values()))
         assert found == sorted([f"left {n}" for n in range(60)] + ["mine"] * 4)
@@ -466,7 +466,7 @@ class TestCheckpoints:
         handler = made(root, r2, checkpoint_interval=0.05)
         log(handler, "one", "two", tier="build", build_id=OTHER_ULID)
 
-        until(lambda: objects(r2))
+        until(lambda: len(events(*objects(r2).values())) == 2)
 
         ((key, body),) = objects(r2).items()
         assert parse_remote(key).id == OTHER_ULID
@@ -524,7 +524,8 @@ def test_it_is_configured_by_dict_alone(root, r2):
     logging.getLogger("app").info("by dict")
     logging.config.dictConfig(config)
     logging.getLogger("app").info("once more")
-    tierlog.shutdown()
+    tierlog.shutdown(60)
 
-    assert sorted(event["msg"] for event in events(*objects(r2).values())) == ["by dict", "once more"]
+    # What the first handler ships, it ships in the background: it was closed by the second dictConfig.
+    until(lambda: sorted(event["msg"] for event in events(*objects(r2).values())) == ["by dict", "once more"])
     assert os.listdir(root / ".tierlog" / "open") == []

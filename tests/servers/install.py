@@ -110,6 +110,16 @@ def chromium(folder: Path = FOLDER) -> Path:
     return home
 
 
+def put_file(path: Path, text: str) -> None:
+    """
+    Have *path* hold *text*: another test process that reads or writes it now finds all of it, never a part.
+    """
+    if not path.is_file() or path.read_text("utf-8") != text:
+        made = path.with_name(f"{path.name}.{os.getpid()}")
+        made.write_text(text, "utf-8")
+        made.replace(path)
+
+
 def unpack(packed: Path, home: Path) -> None:
     """
     Unpack the browser and what belongs to it from *packed* to *home*.

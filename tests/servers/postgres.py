@@ -26,6 +26,7 @@ _SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",  # what is committed survives a kill all the same
     "full_page_writes": "off",
+    "deadlock_timeout": "50ms",  # each waits for so long before anybody looks
     "max_connections": "40",
     "shared_buffers": "16MB",
 }

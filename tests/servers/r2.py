@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from servers.install import install, node
+from servers.install import install, node, put_file
 
 
 ACCESS_KEY_ID = "0123456789abcdef0123456789abcdef"
@@ -60,8 +60,7 @@ class R2Simulator:
     ) -> None:
         folder = install()
         program = folder / "simulator.mjs"
-        if not program.is_file() or program.read_text("utf-8") != _PROGRAM:
-            program.write_text(_PROGRAM, "utf-8")
+        put_file(program, _PROGRAM)
         self._secret = os.urandom(32).hex()
         tls = {}
         if certificate:

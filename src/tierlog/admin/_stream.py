@@ -137,11 +137,10 @@ class _StreamResponse(PiecesResponse):
                 quiet_since = now
                 yield b"".join(bodies)
                 continue
+            if now - self._spoke >= limits.ping:  # before it ends, too: who comes again goes on from there
+                yield b"id: %b\nevent: ping\ndata: {}\n\n" % listener.cursor
             if now - quiet_since >= limits.idle:
                 return
-            if now - self._spoke >= limits.ping:
-                yield b"id: %b\nevent: ping\ndata: {}\n\n" % listener.cursor
-                continue
             await listener.wait(max(0.01, self._spoke + limits.ping - now))
 
     async def _caught_up(self, own: Follower) -> AsyncGenerator[bytes]:
