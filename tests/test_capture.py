@@ -16,7 +16,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import contextmanager
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -94,6 +96,22 @@ def living(group):
             continue
         found += [state] if int(its_group) == group and state not in "ZX" else []
     return found
+
+
+HEEDED = "import signal; signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])"
+
+
+@contextmanager
+def ends_put_off():
+    """
+    Let commands that are started here, and what they start, heed being told to end only
+    from HEEDED on, however long they take until then.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
 
 def ends(events):
@@ -335,7 +353,7 @@ class TestEnd:
         """
         What something it started still prints soon after its end is logged.
         """
-        result = sh("(sleep 0.2; echo after) & echo before")
+        result = sh("(sleep 0.2; echo after) & echo before", drain_timeout=60)
 
         assert (lines(sink.events), result.held_open) == (["before", "after"], ())
 
@@ -346,7 +364,7 @@ class TestEnd:
         """
         reading, writing = os.pipe()
         with open(reading, "rb"), open(writing, "wb") as console:
-            result = sh("yes", console=(console, None), timeout=0.3, kill_grace=0.1, drain_timeout=0.1)
+            result = sh("yes", console=(console, None), timeout=1, kill_grace=0.1, drain_timeout=0.1)
 
         assert (result.timed_out, result.signal) == (True, "SIGTERM")
         assert result.lines == len(lines(sink.events)) > 32_768
@@ -363,22 +381,29 @@ class TestEnd:
         """
         The command and what it started are told to end, and can say something about it.
         """
-        script = "trap 'echo bye; exit 0' TERM; echo ready; sleep 60 & wait"
+        code = f"""
+            import os, signal, subprocess, sys
+            signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"bye\\n"), sys.exit(0)))
+            os.write(1, b"ready\\n")
+            {HEEDED}
+            subprocess.run(["sleep", "60"])
+        """
 
-        result = sh(script, timeout=1)
+        with ends_put_off():
+            result = python(dedent(code), timeout=0.5, kill_grace=60)
 
-        assert (lines(sink.events), result.timed_out) == (["ready", "bye"], True)
+        assert (lines(sink.events), result.timed_out, result.held_open) == (["ready", "bye"], True, ())
         assert ends(sink.events)[0]["data"]["timed_out"] is True
 
     def test_time_is_over_and_it_does_not_listen(self, sink):
         """
         What doesn't end in time is killed, and all it has started with it.
         """
-        result = sh("trap '' TERM; echo $$; sleep 60; sleep 60", timeout=1, kill_grace=0.2)
+        with ends_put_off():
+            result = python("import subprocess; subprocess.run(['sleep', '60'])", timeout=0.2, kill_grace=0.2)
 
-        group = int(lines(sink.events)[0])
         assert (result.signal, result.timed_out) == ("SIGKILL", True)
-        assert until(lambda: not living(group))
+        assert until(lambda: not living(result.pid))
 
     def test_ids_in_its_environment(self, sink):
         """
@@ -625,11 +650,33 @@ class TestInterrupted:
         process = start_python(program)
         until(lambda: "ready" in lines(events_below(tmp_path)))
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=60)
 
         (end,) = ends(events_below(tmp_path))
         assert out == b"ready\ninterrupted\n"
         assert (end["data"]["signal"], end["data"]["stopped"]) == ("SIGTERM", True)
+
+    def test_while_it_is_started(self, sink, monkeypatch):
+        """
+        A command isn't left to itself by Ctrl-C in the moment in which it is started.
+        """
+        start = subprocess.Popen.__init__
+
+        def start_and_press(process, *args, **options):
+            start(process, *args, **options)
+            pids.append(process.pid)
+            signal.raise_signal(signal.SIGINT)
+
+        pids = []
+        monkeypatch.setattr(subprocess.Popen, "__init__", start_and_press)
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
+        with pytest.raises(KeyboardInterrupt):
+            sh("sleep 60")
+        signal.signal(signal.SIGINT, before)
+
+        (end,) = ends(sink.events)
+        assert (end["data"]["signal"], end["data"]["stopped"]) == ("SIGTERM", True)
+        assert not living(pids[0])
 
     def test_twice(self, sink):
         """

@@ -23,6 +23,7 @@ import pytest
 pytest.importorskip("click")
 pytest.importorskip("rich")
 
+from children import until
 from tierlog import __version__
 from tierlog.cli._app import run as run_command
 from tierlog.cli._demo import check
@@ -263,6 +264,22 @@ class TestReport:
 
         assert result.returncode == 0
         assert list(tmp_path.iterdir()) == []
+
+    def test_no_keep_and_a_kill(self, tmp_path):
+        """
+        With --no-keep nothing is left by a plain kill in the middle, either.
+        """
+        command = [sys.executable, "-m", "tierlog.cli", "demo", "--no-keep"]
+        process = subprocess.Popen(
+            command, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+        until(lambda: list(tmp_path.glob("tierlog-demo-*/*")))
+        process.terminate()
+        out, err = process.communicate(timeout=60)
+
+        assert (process.returncode, out, err.split()) == (130, b"", [b"tierlog:", b"stopped"])
+        assert list(tmp_path.glob("tierlog-demo-*")) == []
 
     def test_no_keep_leaves_a_folder_that_was_there(self, tmp_path):
         """

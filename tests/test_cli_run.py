@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from children import until
+from children import run, until
 from conftest import OTHER_ULID, ULID
 
 
@@ -165,11 +165,38 @@ def test_signals_are_passed_on(tmp_path, number):
     """
     process = started(tmp_path, "--build-id", ULID, "--", sys.executable, "-S", "-c", LISTENING.format(int(number)))
 
-    until(lambda: lines(tmp_path) == ["ready"], patience=30)
+    until(lambda: lines(tmp_path) == ["ready"])
     process.send_signal(number)
     code, out, _ = finished(process)
 
     assert (code, out, lines(tmp_path)) == (9, b"ready\nbye\n", ["ready", "bye"])
+
+
+@pytest.mark.parametrize(("number", "wanted"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_while_it_is_started(tmp_path, number, wanted):
+    """
+    A signal that comes before the command is there ends it, too: it isn't left to itself.
+    """
+    program = f"""
+        import os, signal, sys
+        from tierlog import capture, cli
+
+        def start_and_signal(*args, **options):
+            running = start(*args, **options)
+            os.kill(os.getpid(), {int(number)})
+            return running
+
+        start, capture.start = capture.start, start_and_signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.argv[1:] = ["run", "--root", {str(tmp_path)!r}, "--build-id", {ULID!r}, "--", "sleep", "60"]
+        cli.main()
+    """
+
+    finished = run(program)
+
+    (end,) = [event for event in events_below(tmp_path) if event["data"].get("event") == "end"]
+    assert (finished.returncode, finished.out, finished.err) == (wanted, "", "")
+    assert end["data"]["signal"] == number.name
 
 
 def test_started_by_a_process_that_ignores_its_children(tmp_path):
@@ -191,7 +218,7 @@ def test_what_nohup_has_ignored(tmp_path):
     process = started(tmp_path, "--build-id", ULID, "--", "sh", "-c", "echo ready; read word; exit 5")
     signal.signal(signal.SIGHUP, before)
 
-    until(lambda: lines(tmp_path) == ["ready"], patience=30)
+    until(lambda: lines(tmp_path) == ["ready"])
     process.send_signal(signal.SIGHUP)
 
     assert finished(process, b"go\n")[0] == 5
@@ -204,7 +231,7 @@ def test_a_command_that_does_not_listen(tmp_path):
     script = "trap '' TERM; echo ready; sleep 60; sleep 60"
     process = started(tmp_path, "--build-id", ULID, "--kill-grace", "0.2", "--", "sh", "-c", script)
 
-    until(lambda: lines(tmp_path) == ["ready"], patience=30)
+    until(lambda: lines(tmp_path) == ["ready"])
     process.send_signal(signal.SIGTERM)
 
     assert finished(process)[0] == 137

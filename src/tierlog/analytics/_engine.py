@@ -24,6 +24,7 @@ __all__ = ["Engine"]
 
 _ANSWER = "_answer"
 _ROWS = 1_000
+_LOOK = 0.2  # in s
 _PATIENCE = 0.05  # in s
 _TABLE = re.compile(r"(Table with name .* does not exist!).*")
 _OPTIONS: dict[str, Any] = {
@@ -168,6 +169,8 @@ class Engine:
 
         try:
             Thread(target=run).start()
+            while not running.done():
+                wait([running], timeout=_LOOK)  # Ctrl-C that comes just before a wait doesn't end it
             running.result()
         except KeyboardInterrupt:
             while not running.cancel() and not running.done():

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tierlog.capture._console import console_writers
+from tierlog.capture._interrupt import put_off
 from tierlog.capture._output import WITHHELD, Output
 from tierlog.capture._output_file import output_file
 from tierlog.capture._process import checked_command, checked_path, end_at_once, environment, folder_of
@@ -179,7 +180,15 @@ def run(command: Sequence[str | os.PathLike[str]], **options: Any) -> Result:
 
         CommandError: It can't be started.
     """
-    return start(command, **options).wait()
+    running = None
+    try:
+        with put_off():
+            running = start(command, **options)
+        return running.wait()
+    except BaseException:
+        if running is not None:
+            running.end()
+        raise
 
 
 async def run_async(command: Sequence[str | os.PathLike[str]], **options: Any) -> Result:

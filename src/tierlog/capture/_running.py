@@ -31,6 +31,7 @@ from tierlog.report import report
 __all__ = ["Limits", "Running"]
 
 _CHUNK = 65_536
+_LOOK = 0.2  # seconds
 _LAST_CHUNKS = 16  # what a pipe may hold when its time is over
 
 
@@ -103,18 +104,24 @@ class Running:
         command; it goes on when that is done. A second one kills it.
         """
         try:
-            self._is_done.wait()
+            self._wait()
         except BaseException:
-            self.stop()
-            try:
-                self._is_done.wait()
-            finally:
-                self.stop(now=True)
-                self._is_done.wait()
+            self.end()
             raise
         if self._result is None:
             raise TierlogError(f"the output of {short(self._command)} couldn't be read to its end; see standard error")
         return self._result
+
+    def end(self) -> None:
+        """
+        Stop it, and wait until that is done; an exception that comes meanwhile kills it.
+        """
+        self.stop()
+        try:
+            self._wait()
+        finally:
+            self.stop(now=True)
+            self._wait()
 
     def send_signal(self, number: int) -> None:
         """
@@ -133,7 +140,7 @@ class Running:
             now: Kill it without grace.
         """
         with self._lock:
-            if self._is_done.is_set():
+            if self._waker < 0:
                 return
             self._stopped = True
             self._tell_to_end(number)
@@ -146,10 +153,14 @@ class Running:
         Call *call* after the end, in a thread of its own; at once if it is over.
         """
         with self._lock:
-            if not self._is_done.is_set():
+            if self._waker >= 0:
                 self._when_done.append(call)
                 return
         call()
+
+    def _wait(self) -> None:
+        while not self._is_done.wait(_LOOK):  # a signal that comes just before a wait doesn't end it
+            pass
 
     # -- the threads ---------------------------------------------------------------
 
@@ -194,9 +205,9 @@ class Running:
         self._process.wait()
         if self._file is not None:
             self._file.remove()
-        with self._lock:
-            self._give_up_waking()
-            self._is_done.set()
+        self._give_up_waking()
+        # Without the lock: a signal handler that stops may have come in the middle of a wait for this.
+        self._is_done.set()
         for call in self._when_done:
             try:
                 call()

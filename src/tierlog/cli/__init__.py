@@ -29,4 +29,7 @@ def main() -> None:
             raise
         sys.stderr.write(f"tierlog: {MissingExtraError('cli')}\n")
         sys.exit(2)
+    except KeyboardInterrupt:  # in the middle of an import, for example
+        sys.stderr.write("tierlog: stopped\n")
+        sys.exit(130)
     sys.exit(exit_code)

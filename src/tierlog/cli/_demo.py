@@ -7,7 +7,10 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 import click
 import orjson
@@ -15,6 +18,7 @@ from rich.console import Console
 
 from tierlog.cli._demo_view import show
 from tierlog.cli._errors import WrongUse
+from tierlog.cli._stopping import stopped_by_kill
 from tierlog.cli._terminal import make_console
 from tierlog.demo import DemoError, Facts, run
 
@@ -43,19 +47,14 @@ def demo(root: Path | None, keep: bool, as_json: bool) -> None:  # noqa: FBT001 
 
     The exit code is 0 if all of it is proved and 1 if not.
     """
-    is_new = root is None or not root.exists()
-    folder = _prepared(root)
     console = make_console()
-    try:
+    with stopped_by_kill(), _folder(root, is_kept=keep) as folder:
         facts = _run(folder, console, is_quiet=as_json)
         if as_json:
             text = orjson.dumps({**facts.as_json(), "kept": keep}, option=orjson.OPT_INDENT_2 if sys.stdout.isatty() else None)
             click.echo(text)
         else:
             show(facts, console, is_kept=keep)
-    finally:
-        if not keep:
-            _remove(folder, is_new=is_new)
     check(facts)
 
 
@@ -70,23 +69,35 @@ def check(facts: Facts) -> None:
         raise DemoError(f"the demo failed: {'; '.join(claim.text for claim in facts.failures)}")
 
 
-def _prepared(root: Path | None) -> Path:
+@contextmanager
+def _folder(root: Path | None, *, is_kept: bool) -> Generator[Path]:
     """
-    Return an empty folder that can be written.
+    Make a folder, or take *root* if that is empty; unless it is to be kept, what wasn't
+    there before is gone again behind it, even if Ctrl-C comes in the moment in which it is made.
+    """
+    folder = Path(tempfile.gettempdir(), f"tierlog-demo-{token_hex(8)}") if root is None else root.absolute()
+    is_new = not folder.exists()
+    if not is_new and any(_writable(folder).iterdir()):
+        raise WrongUse(f"--root: '{root}' isn't empty, choose a new folder so that nothing of yours is mixed in")
+    try:
+        yield _writable(folder, mode=0o700 if root is None else 0o777)
+    finally:
+        if not is_kept:
+            for path in [folder] if is_new else list(folder.iterdir()):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _writable(folder: Path, *, mode: int = 0o777) -> Path:
+    """
+    Return a folder that can be written, made if it isn't there.
     """
     try:
-        if root is None:
-            return Path(tempfile.mkdtemp(prefix="tierlog-demo-"))
-        root.mkdir(parents=True, exist_ok=True)
-        is_empty = not any(root.iterdir())
-        with tempfile.TemporaryFile(dir=root):
+        folder.mkdir(mode, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as e:
-        folder = root or tempfile.gettempdir()
         raise WrongUse(f"--root: '{folder}' can't be written ({e.strerror or e}), choose a folder that can") from e
-    if not is_empty:
-        raise WrongUse(f"--root: '{root}' isn't empty, choose a new folder so that nothing of yours is mixed in")
-    return root.absolute()
+    return folder
 
 
 def _run(folder: Path, console: Console, *, is_quiet: bool) -> Facts:
@@ -94,8 +105,3 @@ def _run(folder: Path, console: Console, *, is_quiet: bool) -> Facts:
         return run(folder)
     with console.status("") as status:
         return run(folder, lambda stage, records: status.update(f"{stage} … {records:,} records".replace(",", " ")))
-
-
-def _remove(folder: Path, *, is_new: bool) -> None:
-    for path in [folder] if is_new else list(folder.iterdir()):
-        shutil.rmtree(path, ignore_errors=True)

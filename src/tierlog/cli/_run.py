@@ -106,33 +106,59 @@ def _check_ids(sink: object, tier: str, given: Mapping[str, str]) -> None:
 def _run(command: list[str], **options: Any) -> int:
     if hasattr(signal, "SIGCHLD"):  # ignored by who started this, it would hide the exit code
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    try:
-        running = capture.start(command, **options)
-    except CommandError as e:
-        click.echo(f"tierlog run: {e}", err=True)
-        return _NOT_FOUND if isinstance(e, CommandNotFoundError) else _NOT_EXECUTABLE
-    with _passed_on(running):
+    signals = _Signals()
+    with signals.caught():
+        try:
+            running = capture.start(command, **options)
+        except CommandError as e:
+            click.echo(f"tierlog run: {e}", err=True)
+            return _NOT_FOUND if isinstance(e, CommandNotFoundError) else _NOT_EXECUTABLE
+        signals.pass_on(running)
         result = running.wait()
     return _TIMED_OUT if result.timed_out else result.exit_code
 
 
-@contextmanager
-def _passed_on(running: capture.Running) -> Iterator[None]:
+class _Signals:
     """
-    Pass signals on to the command; one that is to end it is followed by a kill.
+    Signals that are the command's; those that come while it is started wait until it is
+    there, since it would run on if they ended this process.
     """
 
-    def handle(number: int, _frame: FrameType | None) -> None:
+    def __init__(self) -> None:
+        self._running: capture.Running | None = None
+        self._early: list[int] = []
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """
+        Catch them, but for those that are ignored, as nohup wants it.
+        """
+        numbers = [getattr(signal, name) for name in _PASSED_ON if hasattr(signal, name)]
+        before = {number: handler for number in numbers if (handler := signal.getsignal(number)) != signal.SIG_IGN}
+        for number in before:
+            signal.signal(number, self._came)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def pass_on(self, running: capture.Running) -> None:
+        """
+        Pass them on to the command, from now on at once.
+        """
+        self._running = running
+        for number in self._early:
+            self._pass(number, running)
+
+    def _came(self, number: int, _frame: FrameType | None) -> None:
+        if self._running is None:
+            self._early.append(number)
+        else:
+            self._pass(number, self._running)
+
+    def _pass(self, number: int, running: capture.Running) -> None:
         if signal.Signals(number).name in _ENDING:
-            running.stop(number=number)
+            running.stop(number=number)  # a kill follows
         else:
             running.send_signal(number)
-
-    numbers = [getattr(signal, name) for name in _PASSED_ON if hasattr(signal, name)]
-    # What is ignored, as nohup wants it, stays so.
-    before = {number: signal.signal(number, handle) for number in numbers if signal.getsignal(number) != signal.SIG_IGN}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

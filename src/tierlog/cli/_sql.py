@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import csv
 import re
-import signal
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from tierlog.cli._errors import WrongUse
 from tierlog.cli._inert import inert
 from tierlog.cli._read_options import PLACE, asked, opened, part_options, place_options, time_options, wrong_use
 from tierlog.cli._reading import UNREAD, tell, tell_if_empty
+from tierlog.cli._stopping import stopped_by_kill
 from tierlog.cli._store_options import chosen
 from tierlog.cli._terminal import make_console
 from tierlog.cli._waiting import waiting
@@ -117,7 +117,7 @@ def sql(*, query: str | None, form: str | None, memory_limit: str, threads: int,
     if cluster is not None or collection is not None:
         raise WrongUse(f"--{'cluster' if cluster is not None else 'collection'}: is ClickHouse's; give --dialect clickhouse, too")
     store = opened(given)
-    with _stopped_by_kill():
+    with stopped_by_kill():
         with _wrong_use(by), waiting("reading"):
             result = analytics.sql(store, question, memory_limit=memory_limit, threads=threads, **filters)
         with result:
@@ -127,19 +127,6 @@ def sql(*, query: str | None, form: str | None, memory_limit: str, threads: int,
                 click.get_current_context().exit(UNREAD)
             if result.row_count <= 1:  # as of a count
                 tell_if_empty(store)
-
-
-@contextmanager
-def _stopped_by_kill() -> Generator[None]:
-    """
-    Take a plain kill, such as that of timeout(1), for Ctrl-C: what DuckDB has put on the
-    disk is taken away.
-    """
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
