@@ -543,7 +543,13 @@ class CatalogContract:
         catalog.put([entry(0)])
         search = catalog.find()
         is_over = threading.Event()
-        busy = threading.Thread(target=lambda: [catalog.put([entry(500)]) for _ in iter(is_over.is_set, True)])
+
+        def put_on():
+            catalog.put([entry(500)])
+            while not is_over.is_set():
+                catalog.put([entry(500)])
+
+        busy = threading.Thread(target=put_on)
         if is_busy:
             busy.start()
 

@@ -8,7 +8,7 @@ import logging
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tierlog import context, handler, runtime
 from tierlog.report import report
@@ -17,7 +17,9 @@ from tierlog.report import report
 collect_ignore = ["servers"]  # what starts them isn't installed everywhere
 
 # No timing decides; under tox a run is like the one before, elsewhere new examples are looked for.
-settings.register_profile("untimed", deadline=None, derandomize="TOX_ENV_NAME" in os.environ)
+settings.register_profile(
+    "untimed", deadline=None, derandomize="TOX_ENV_NAME" in os.environ, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("untimed")
 
 ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -33,6 +35,7 @@ def first_report():
     Let each test be the first that something is reported to: what an earlier one caused holds nothing back.
     """
     report._last.clear()  # noqa: SLF001 -- what was said when, which no public call resets
+    report._held_back.clear()  # noqa: SLF001 -- and how often it wasn't
 
 
 @pytest.fixture(autouse=True)

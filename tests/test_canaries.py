@@ -30,6 +30,11 @@ FORMS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _only_this_plugin(monkeypatch):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # to load the others takes most of a run's time
+
+
 @pytest.fixture(name="canaries")
 def _canaries():
     return Canaries()
@@ -238,7 +243,7 @@ def test_the_page(pytester):
 
     pytester.makepyfile(test_secrets=shown, test_leak=shown.replace('card_token":', 'card":'))
 
-    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", "-p", "tierlog.pytest_plugin")
     result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines(["*card: *.ndjson, line *"])
 
@@ -250,5 +255,5 @@ def _outcome(pytester, body):
     pytester.makepyfile(
         f"import logging, pytest, tierlog\nlog = logging.getLogger('app')\ndef test_it(tierlog_canaries, tmp_path):\n    {body}\n"
     )
-    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", "-p", "no:randomly")
+    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", "-p", "tierlog.pytest_plugin")
     return {name: count for name, count in result.parseoutcomes().items() if name != "warnings"}, result.stdout.str()

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from children import run
+from children import finish, run, start
 from conftest import ULID
 from tierlog.layout import Place, local_path, parse_local
 from tierlog.segments import SegmentSink, claim, finished, part_of
@@ -101,17 +101,21 @@ def test_what_is_not_ours_gets_no_path_from_its_text(line):
 
 
 _WRITER = """
-import sys
+import os, sys
+from itertools import count
 from tierlog.segments import SegmentSink
 from tierlog.testing import event_line
-sink, name = SegmentSink(sys.argv[1]), sys.argv[2]
-print("ready", flush=True)
-for seq in range(3_000):
-    line, route = event_line(seq=seq, ms=1_700_000_000_000, tier="build", build_id=sys.argv[3], msg=f"{name} {seq}")
-    sink.write(line, route)
+root, name, build, enough = sys.argv[1:]
+sink = SegmentSink(root)
+for seq in count():
     if seq % 7 == 0:
-        sink.end_build(sys.argv[3])
+        sink.end_build(build)
+        if seq >= 1_000 and os.path.exists(enough):
+            break
+    line, route = event_line(seq=seq, ms=1_700_000_000_000, tier="build", build_id=build, msg=f"{name} {seq}")
+    sink.write(line, route)
 sink.close()
+print(seq)
 """
 
 
@@ -119,22 +123,22 @@ def test_writers_lose_nothing_to_somebody_who_claims(tmp_path):
     """
     However often the file is taken away from two writers, each line is somewhere, once.
     """
-    writers = [
-        subprocess.Popen([sys.executable, "-c", _WRITER, str(tmp_path), name, ULID], stdout=subprocess.PIPE) for name in "ab"
-    ]
-    for writer in writers:
-        assert writer.stdout.readline() == b"ready\n"
+    enough = tmp_path / "enough"
+    writers = [start(_WRITER, tmp_path, name, ULID, enough) for name in "ab"]
     claimed = 0
     while any(writer.poll() is None for writer in writers):
         claimed += claim(tmp_path, PLACE) is not None
+        if claimed == 20:
+            enough.touch()
+    ended = [finish(writer) for writer in writers]
 
     lines = [line for path in (tmp_path / "builds").rglob("*.ndjson") for line in path.read_bytes().splitlines()]
     found = sorted(line[line.index(b'"msg":"') + 7 :].partition(b'"')[0].split() for line in lines)
-    assert claimed > 0
-    assert found == sorted([name, b"%d" % seq] for name in (b"a", b"b") for seq in range(3_000))
-    for writer in writers:
-        assert writer.returncode == 0
-        writer.stdout.close()
+    assert [writer.returncode for writer in ended] == [0, 0], ended
+    assert claimed >= 20
+    assert found == sorted(
+        [name, b"%d" % seq] for name, writer in zip((b"a", b"b"), ended, strict=True) for seq in range(int(writer.out))
+    )
 
 
 def test_killed_in_the_middle_nothing_is_lost(tmp_path):

@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 from collections import Counter
@@ -668,23 +669,35 @@ def test_likeness(content, expected, packing):
 
 
 _AT_STEP = """
-import os, sys
+import os, shutil, sys
+from itertools import count
 from pathlib import Path
 import zstandard
 from tierlog.compaction import compact
 
-root, step, seen = sys.argv[1], int(sys.argv[2]), 0
+template, copies = sys.argv[1:]
+left = 0
 
 def hook(event, args):
-    global seen
-    if event in ("open", "os.rename", "os.remove", "os.mkdir", "os.chmod", "os.utime") and str(args[0]).startswith(root):
-        seen += 1
-        if seen == step:
+    global left
+    if event in ("open", "os.rename", "os.remove", "os.mkdir", "os.chmod", "os.utime") and str(args[0]).startswith(copies):
+        left -= 1
+        if not left:
             os.kill(os.getpid(), 9)
 
 sys.addaudithook(hook)
-done = compact(Path(root), None, older_than=0)
-assert not done.failed, done.failed
+for step in count(1):
+    copy = f"{copies}/{step}"
+    shutil.copytree(template, copy)
+    pid = os.fork()
+    if not pid:
+        left = step
+        done = compact(Path(copy), None, older_than=0)
+        assert not done.failed, done.failed
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code != -9:
+        sys.exit(code)
 """
 
 _AT_ANY_TIME = """
@@ -694,7 +707,12 @@ import zstandard
 from tierlog.compaction import compact
 
 print("ready", flush=True)
-done = compact(Path(sys.argv[1]), None, older_than=0, progress=lambda *step: print(*step, flush=True))
+
+def progress(*step):
+    print(*step, flush=True)
+    sys.stdin.readline()  # each line lets it take a step; when there are no more, all
+
+done = compact(Path(sys.argv[1]), None, older_than=0, progress=progress)
 assert not done.failed, done.failed
 print("done", done.segments, done.skipped, flush=True)
 """
@@ -708,14 +726,12 @@ class TestKilled:
         template = tmp_path / "template"
         write(template, 12, tiers=["system", "build"], max_bytes=100_000)
         before, verified = lines(template), summed(look(template))
-        step, is_killed = 0, True
-        while is_killed:
-            step += 1
-            root = tmp_path / str(step)
-            shutil.copytree(template, root)
-            child = run(_AT_STEP, root, step)
-            is_killed = child.returncode == -signal.SIGKILL
-            assert is_killed or child.returncode == 0, child.err
+
+        child = run(_AT_STEP, template, tmp_path / "copies")
+
+        assert child.returncode == 0, child.err
+        for root in (tmp_path / "copies").iterdir():
+            step = root.name
             assert set(lines(root)) == set(before), step
             assert look(root).is_clean, step
 
@@ -726,7 +742,7 @@ class TestKilled:
             assert summed(look(root)) == verified
             assert all(path.endswith(".ndjson.zst") for path in files(root)), step
 
-        assert step > 15
+        assert len(os.listdir(tmp_path / "copies")) > 15
 
     def test_at_any_time(self, tmp_path):
         """
@@ -738,10 +754,13 @@ class TestKilled:
         rng = random.Random(7)
         kills = 0
         for _ in range(30):
-            child = start(_AT_ANY_TIME, root)
-            said = [child.stdout.readline() for _ in range(rng.randrange(2, 9))]
-            child.kill()
-            finish(child)
+            child = start(_AT_ANY_TIME, root, stdin=-1)
+            steps = rng.randrange(1, 8)
+            child.stdin.write(b"\n" * steps)
+            child.stdin.flush()
+            said = [child.stdout.readline() for _ in range(1 + steps)]
+            child.kill()  # somewhere in the last step
+            child.communicate()
             kills += child.returncode == -signal.SIGKILL
             assert said[0] == b"ready\n"
             assert set(lines(root)) == set(before)
@@ -764,7 +783,7 @@ class TestKilled:
         write(root, 1_500, max_bytes=8_000)
         before, many = lines(root), len(files(root))
 
-        ended = [finish(child) for child in [start(_AT_ANY_TIME, root) for _ in range(2)]]
+        ended = [finish(child) for child in [start(_AT_ANY_TIME, root, stdin=subprocess.DEVNULL) for _ in range(2)]]
 
         assert [child.returncode for child in ended] == [0, 0], [child.err for child in ended]
         assert sum(int(child.out.split()[-2]) for child in ended) == many

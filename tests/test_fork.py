@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 from textwrap import dedent
 
 import pytest
 
 from checker import check
-from children import run
+from children import finish, run, start
 
 
 WRITERS = ["append", "mmap"]
@@ -75,10 +76,10 @@ def test_threads_that_fork_at_once_leave_no_lock(tmp_path):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     last = threading.Thread(target=log.info, args=("after all",), daemon=True)
     last.start()
-    last.join(5)
+    last.join(60)
     print(sum(thread.is_alive() for thread in [*threads, last]), flush=True)
     os._exit(0)
     """)
@@ -186,24 +187,24 @@ class TestFork:
         tierlog.configure(root=sys.argv[1], writer=sys.argv[2], process_events=False)
         parent = os.getpid()
         log.info("parent")
-        gate, go = os.pipe()
         pid = os.fork()
         if not pid:
-            os.close(go)
             log.info("child")
-            os.write(1, b"begun\\n")
-            os.read(gate, 1)  # ends when the parent does
+            sys.stdin.readline()
             print(*tierlog.recover(sys.argv[1])[:5])
             log.info("child again")
             sys.exit(0)
-        os.close(gate)
         log.info("parent again")
         os.kill(parent, signal.SIGKILL)
         """)
+        process = start(code, tmp_path / "logs", writer, stdin=subprocess.PIPE)
 
-        finished = run(code, tmp_path / "logs", writer)
+        process.wait()  # a process that is killed lets go of its files one by one
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        finished = finish(process)
 
-        assert (finished.returncode, finished.out) == (-signal.SIGKILL, "begun\n1 0 0 1 0\n")
+        assert (finished.returncode, finished.out) == (-signal.SIGKILL, "1 0 0 1 0\n"), finished.err
         assert (len(check(tmp_path / "logs").events), check(tmp_path / "logs").findings) == (4, [])
 
     def test_forks_while_four_threads_log(self, tmp_path, writer):
@@ -217,7 +218,7 @@ class TestFork:
         for turn in range(40):
             pid = os.fork()
             if not pid:
-                signal.alarm(10)
+                signal.alarm(60)
                 for number in range(5):
                     log.info("child", extra={"data": {"pid": os.getpid()}})
                 logging.shutdown()
@@ -305,7 +306,7 @@ class TestLocks:
         for turn in range(25):
             pid = os.fork()
             if not pid:
-                signal.alarm(5)
+                signal.alarm(60)
                 all_of_that()
                 os._exit(0)
             if wait(pid):
@@ -342,7 +343,7 @@ class TestLocks:
         for turn in range(60):
             pid = os.fork()
             if not pid:
-                signal.alarm(10)
+                signal.alarm(60)
                 log.info("child")
                 logging.shutdown()
                 os._exit(bool(unraisable))
@@ -388,7 +389,7 @@ class TestLocks:
         log.info("parent")
         pid = os.fork()
         if not pid:
-            signal.alarm(10)
+            signal.alarm(60)
             log.info("child")
             while not handler.stats()["segments"]["finished"]:
                 time.sleep(0.005)
@@ -412,7 +413,7 @@ class TestServers:
         for number in range(4):
             pid = os.fork()
             if not pid:
-                signal.alarm(10)
+                signal.alarm(60)
                 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
                 with tierlog.bound(req_id=f"r-{number}"):
                     for _ in range(50):

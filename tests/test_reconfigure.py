@@ -59,11 +59,12 @@ HEAD = """
         threads = [threading.Thread(target=work, args=(name,), daemon=True) for name in range(4)]
         for thread in threads:
             thread.start()
-        for _ in range(times):
+        while times > 0 or not all(counts):  # each of them has logged
             change()
+            times -= 1
         is_over = True
         for thread in threads:
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive()
         logging.shutdown()
         print(json.dumps(counts))

@@ -806,7 +806,7 @@ def test_threads_that_meet_in_the_lock_are_seen(tmp_path):
     for thread in threads:
         thread.start()
 
-    assert met.wait(10)
+    assert met.wait(60)
     for thread in threads:
         thread.join()
     handler.close()

@@ -208,11 +208,11 @@ def test_trouble_that_another_process_had_ends_with_the_last_segment(root):
     """
     ships = shipping(root, MemoryStore())
     ships.start()
-    assert ships.drain(20.0)
+    assert ships.drain(60.0)
     note_trouble(root, Trouble(1, "away"))
 
     ships.add(write(root, seq=1))
-    is_done = ships.drain(20.0)
+    is_done = ships.drain(60.0)
     ships.close()
 
     assert (is_done, trouble(root)) == (True, None)
@@ -244,7 +244,7 @@ def test_what_is_finished_during_a_search_is_shipped(root):
 
         sys.addaudithook(finishing)
         ships.start()
-        print(ships.drain(20.0), len(list(store.list())), len(late))
+        print(ships.drain(60.0), len(list(store.list())), len(late))
     """
     for one in finished(root):
         (root / local_path(one.place)).unlink()
@@ -252,6 +252,20 @@ def test_what_is_finished_during_a_search_is_shipped(root):
     done = children.run(program, root)
 
     assert (done.out, done.err) == ("True 1 1\n", "")
+
+
+def test_who_has_not_looked_yet_does_not_say_that_all_is_shipped(root):
+    """
+    However slow the machine is: while nobody has looked for what is finished, it isn't shipped.
+    """
+    ships = shipping(root, MemoryStore())
+
+    with ships._shipper.fork_lock():  # its threads wait for it
+        ships.start()
+        is_done = ships.drain(0.0)
+    ships.close(gives_up=True)
+
+    assert not is_done
 
 
 def test_who_gives_up_leaves_no_thread(root):
@@ -266,7 +280,7 @@ def test_who_gives_up_leaves_no_thread(root):
     is_done = ships.drain(0.1)
     ships.close(gives_up=True)
     for thread in mine:
-        thread.join(20.0)
+        thread.join(60.0)
 
     assert (is_done, len(mine)) == (False, 4)
     assert not any(thread.is_alive() for thread in mine)
@@ -281,13 +295,13 @@ def test_no_task_waits_for_another():
 
     def endless():
         began.set()
-        ended.wait(20.0)
+        ended.wait(60.0)
 
     upkeep = Upkeep([Task("long", lambda: 0.0, endless), Task("short", lambda: 0.0, other.set)], time.monotonic)
     upkeep.start()
-    assert began.wait(20.0)
+    assert began.wait(60.0)
     other.clear()
-    was_run = other.wait(10.0)
+    was_run = other.wait(60.0)
     upkeep.close()
     ended.set()
 
@@ -303,7 +317,7 @@ def test_a_forked_child_lets_go_of_what_its_parent_uploads(root):
     class Slow(MemoryStore):
         def put(self, put):
             begun.set()
-            go.wait(20.0)
+            go.wait(60.0)
             return super().put(put)
 
     (found,) = finished(root)
@@ -311,7 +325,7 @@ def test_a_forked_child_lets_go_of_what_its_parent_uploads(root):
     uploader = Uploader(root, Slow(), Ledger(root))
     thread = threading.Thread(target=uploader.upload, args=(found.place,))
     thread.start()
-    assert begun.wait(20.0)
+    assert begun.wait(60.0)
     number = path.stat().st_ino
     child = os.fork()
     if not child:

@@ -23,7 +23,7 @@ from tierlog.wsgi import TierlogMiddleware
 
 
 log = logging.getLogger("app")
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 class Quiet(WSGIRequestHandler):
@@ -37,6 +37,7 @@ class Quiet(WSGIRequestHandler):
 class Threaded(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 64  # clients that a full queue turns away come again after a second
 
     def handle_error(self, *args):
         pass

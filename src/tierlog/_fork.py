@@ -67,9 +67,10 @@ def watch(part: Forked) -> None:
     """
     global _is_registered  # noqa: PLW0603 -- hooks can't be taken back
     _watched.append(ref(part, _watched.remove))
-    if not _is_registered and hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
-        _is_registered = True
+    if not _is_registered:
+        _is_registered = True  # at once: another thread that comes here meanwhile must not do it, too
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
 
 
 class ForkSafeLock:

@@ -20,7 +20,7 @@ __all__ = ["FOLDER", "Finished", "finish", "run", "start", "until"]
 FOLDER = Path(__file__).parent
 """Where the longer child programs are."""
 
-_PATIENCE = 30.0  # seconds: for what hangs, not for what is slow
+_PATIENCE = 120.0  # seconds: for what hangs, not for what is slow
 
 
 class Finished(NamedTuple):
@@ -87,7 +87,7 @@ def run(program: str | Path, *args: object, before: Sequence[str] = (), patience
     return finish(start(program, *args, before=before, **options), patience=patience)
 
 
-def until(condition: Callable[[], Any], *, patience: float = 10.0) -> Any:
+def until(condition: Callable[[], Any], *, patience: float = 60.0) -> Any:
     """
     Return what *condition* returns once that is true.
 

@@ -30,7 +30,7 @@ from tierlog.segments import SegmentSink
 
 
 POINTS = ["committed", "claimed", "torn", "half", "written"]
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def die() -> None:

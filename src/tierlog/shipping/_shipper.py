@@ -169,9 +169,11 @@ class Shipper:
         while True:
             with self._changed:
                 self._take_in()
-                now, left = self._monotonic(), len(self._queue) + self._is_scanning
+                now = self._monotonic()
                 alive = any(thread.is_alive() for thread in self._threads)
-                if now >= end or (not left and (not alive or now < self._scan_due)):
+                is_looking = self._is_scanning or (alive and now >= self._scan_due)  # nobody knows yet what there is
+                left = len(self._queue) + is_looking
+                if now >= end or not left:
                     return not left
                 if progress is not None:
                     progress(len(self._queue), self._queue.backlog_bytes)
@@ -269,7 +271,7 @@ class Shipper:
         self._queue = Queue(self._backoff)
         self._inbox: deque[tuple[Place, int]] = deque()
         self._threads: list[threading.Thread] = []
-        self._working = 0
+        self._working = self._settling = 0
         self._scan_due = float("inf")
         self._is_scanning = False
         self.attempts: deque[Attempt] = deque(maxlen=_MOST_ATTEMPTS)
@@ -352,18 +354,20 @@ class Shipper:
         if uploaded is not None:
             self._after(uploaded)
         with self._changed:
+            self._settling += 1  # each of two that come here at once would leave the last word to the other
+            waiting = len(self._queue) - self._settling
             was_failing = self._queue.is_failing
-            is_over = len(self._queue) <= 1 or (uploaded is not None and (was_failing or not self._shipped))
+            is_over = waiting <= 0 or (uploaded is not None and (was_failing or not self._shipped))
             is_news = uploaded is not None and was_failing and self._last_report is not None
             if is_news:
                 self._last_report = None
-            waiting = len(self._queue) - 1
         # Before anybody is told that it is shipped, and ends the process.
         if is_over:  # the trouble may be another process's
             note_trouble(self._uploader.root, None)
         if is_news:
             report("shipping again", f"shipping to {self._uploader.store.name} works again; {_many(waiting)}")
         with self._changed:
+            self._settling -= 1
             self._queue.done(place)
             if uploaded is not None:
                 self._queue.succeeded()
