@@ -27,6 +27,7 @@ from collections.abc import Callable
 
 ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 IDS = {"project_id": ULID, "build_id": ULID, "user_id": "user-42", "req_id": "req-7f3a"}
+PROCESSORS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 LONG = "the quick brown fox jumps over the lazy dog " * 4
 
 Log = Callable[[int], object]
@@ -289,7 +290,18 @@ CONTESTANTS: dict[str, Callable[[str], Log]] = {
 }
 
 
+def _settle(threads: int) -> None:
+    """
+    Let one thread run on one processor, the same for all contestants: where others use the
+    machine, too, one processor may be slower than the next.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, PROCESSORS[:1] if threads == 1 else PROCESSORS)
+
+
 def _cpu(log: Log, records: int, threads: int) -> float:
+    _settle(threads)
+
     def work() -> None:
         for n in range(records // threads):
             log(n)
@@ -307,6 +319,7 @@ def _cpu(log: Log, records: int, threads: int) -> float:
 
 
 def _p99(log: Log, records: int) -> float:
+    _settle(1)
     clock = time.perf_counter_ns
     taken = []
     for n in range(records):
