@@ -18,15 +18,22 @@
 #include <stddef.h>
 #include <string.h>
 #include <structmember.h>
+#ifdef _WIN32
+#include <io.h>
+#define write _write
+#else
+#include <unistd.h>
+#endif
 
 #define MOST_CHARS 200    /* of a message: the shape of a longer one isn't remembered by tierlog.redact */
 #define MOST_BYTES 60000  /* of data, as JSON: with a message it might have to be cut */
 #define NUMBER_CHARS 20   /* of 64 bits */
 #define NS_PER_MS 1000000
+#define MOST_HELD 65536   /* bytes of a line: what is larger may take long */
 #define ARGUMENTS 12      /* of emit() */
 #define ROUTE_KEY 5       /* where tierlog.envelope.Route has its key */
 
-static PyObject *dumps, *current, *trace_ids, *modules;
+static PyObject *dumps, *current, *trace_ids, *os_write, *modules;
 static PyObject *name_clean, *name_data, *name_heads, *name_src, *name_text, *name_tracing, *name_work_out;
 
 typedef struct {
@@ -43,7 +50,7 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    PyObject *key, *put;
+    PyObject *key, *put, *put_held;
     long long size;
     double due, limit, used;
 } Slot;
@@ -51,6 +58,7 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     PyObject *keep, *last, *monotonic;
+    int held_lines;
     char is_busy;
 } Appender;
 
@@ -534,9 +542,12 @@ static PyType_Spec emitter_spec = {
 static PyObject *appended(Appender *self, Slot *slot, PyObject *line, double now)
 {
     long long size = PyBytes_Size(line);
-    PyObject *put = Py_XNewRef(slot->put), *count = put != NULL ? PyObject_CallFunctionObjArgs(put, line, NULL) : NULL, *done = NULL;
+    int is_held = self->held_lines > 0 && slot->put_held != NULL && slot->put_held != Py_None;
+    PyObject *put = Py_XNewRef(is_held ? slot->put_held : slot->put), *count = put != NULL ? PyObject_CallFunctionObjArgs(put, line, NULL) : NULL, *done = NULL;
     Py_XDECREF(put);
     slot->used = now;
+    if (self->held_lines > 0)
+        self->held_lines--;
     if (count != NULL) {
         done = PyLong_AsLongLong(count) == size ? Py_NewRef(Py_None) : PyObject_CallMethod((PyObject *)slot, "complete", "OO", line, count);
         Py_DECREF(count);
@@ -589,6 +600,7 @@ static int traverse_slot(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(((Slot *)self)->key);
     Py_VISIT(((Slot *)self)->put);
+    Py_VISIT(((Slot *)self)->put_held);
     return 0;
 }
 
@@ -596,6 +608,7 @@ static int clear_slot(PyObject *self)
 {
     Py_CLEAR(((Slot *)self)->key);
     Py_CLEAR(((Slot *)self)->put);
+    Py_CLEAR(((Slot *)self)->put_held);
     return 0;
 }
 
@@ -633,6 +646,7 @@ static void dealloc_appender(PyObject *self)
 static PyMemberDef slot_members[] = {
     {"key", T_OBJECT_EX, offsetof(Slot, key), 0, NULL},
     {"put", T_OBJECT_EX, offsetof(Slot, put), 0, NULL},
+    {"put_held", T_OBJECT, offsetof(Slot, put_held), 0, NULL},
     {"size", T_LONGLONG, offsetof(Slot, size), 0, NULL},
     {"due", T_DOUBLE, offsetof(Slot, due), 0, NULL},
     {"limit", T_DOUBLE, offsetof(Slot, limit), 0, NULL},
@@ -665,6 +679,7 @@ static PyMemberDef appender_members[] = {
     {"_keep", T_OBJECT, offsetof(Appender, keep), 0, NULL},
     {"_last", T_OBJECT, offsetof(Appender, last), 0, NULL},
     {"_monotonic", T_OBJECT_EX, offsetof(Appender, monotonic), 0, NULL},
+    {"_held_lines", T_INT, offsetof(Appender, held_lines), 0, NULL},
     {"_is_busy", T_BOOL, offsetof(Appender, is_busy), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
@@ -686,11 +701,48 @@ static PyType_Spec appender_spec = {
     .slots = appender_slots,
 };
 
+/* Append a line to a file, without letting other threads run; return how many bytes of it were taken. */
+static PyObject *put_held(PyObject *fd, PyObject *line)
+{
+    if (!PyBytes_Check(line)) {
+        PyErr_SetString(PyExc_TypeError, "a line is bytes");
+        return NULL;
+    }
+    long number = PyLong_AsLong(fd);
+    Py_ssize_t size = PyBytes_Size(line);
+    long count = size <= MOST_HELD ? (long)write((int)number, PyBytes_AsString(line), (size_t)size) : -1;
+    /* If not, os.write() does: what is larger, or again for its error, or after a signal. */
+    return count >= 0 ? PyLong_FromLong(count) : PyObject_CallFunctionObjArgs(os_write, fd, line, NULL);
+}
+
+static PyMethodDef put_held_definition = {"put", put_held, METH_O, "Append a line; return how many bytes of it were taken."};
+
+PyDoc_STRVAR(held_put_doc,
+"held_put(fd, /)\n"
+"--\n"
+"\n"
+"Return what appends a line to fd, as tierlog.segments does where threads meet.");
+
+static PyObject *held_put(PyObject *module, PyObject *fd)
+{
+    if (!PyLong_Check(fd)) {
+        PyErr_SetString(PyExc_TypeError, "a file is known by its number");
+        return NULL;
+    }
+    return PyCFunction_New(&put_held_definition, fd);
+}
+
+static PyMethodDef functions[] = {
+    {"held_put", held_put, METH_O, held_put_doc},
+    {NULL, NULL, 0, NULL},
+};
+
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "tierlog._speedups",
     .m_doc = "The usual case of a log call, in C; see tierlog.pipeline.",
     .m_size = -1,
+    .m_methods = functions,
 };
 
 /* Return what a module calls *name*. */
@@ -714,7 +766,8 @@ static PyObject *added(PyObject *module, const char *name, PyType_Spec *type_spe
 PyMODINIT_FUNC PyInit__speedups(void)
 {
     if ((dumps = imported("orjson", "dumps")) == NULL || (current = imported("tierlog.context", "current")) == NULL
-        || (trace_ids = imported("tierlog.tracing", "trace_ids")) == NULL || (modules = PyImport_GetModuleDict()) == NULL)
+        || (trace_ids = imported("tierlog.tracing", "trace_ids")) == NULL || (os_write = imported("os", "write")) == NULL
+        || (modules = PyImport_GetModuleDict()) == NULL)
         return NULL;
     Py_INCREF(modules);
     name_clean = PyUnicode_InternFromString("clean");

@@ -38,15 +38,19 @@ class Emitter:
 class Slot:
     key: str
     put: Callable[[bytes], int]
+    put_held: Callable[[bytes], int] | None
     due: float
     limit: float
     used: float
     size: int
 
 class Appender:
+    _held_lines: int
     _is_busy: bool
     _keep: Any
     _last: Any
     _monotonic: Callable[[], float]
 
     def write_locked(self, event_line: bytes, route: Route, /) -> Commit | None: ...
+
+def held_put(fd: int, /) -> Callable[[bytes], int]: ...

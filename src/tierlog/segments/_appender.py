@@ -22,10 +22,11 @@ class PlainSlot:
     What is looked at for each line of a segment.
     """
 
-    __slots__ = ("due", "key", "limit", "put", "size", "used")
+    __slots__ = ("due", "key", "limit", "put", "put_held", "size", "used")
 
     key: str
     put: Callable[[bytes], int]
+    put_held: Callable[[bytes], int] | None
     due: float
     limit: float
     used: float
@@ -37,6 +38,7 @@ class PlainAppender:
     What a sink does for each line.
     """
 
+    _held_lines: int
     _is_busy: bool
     _keep: Any
     _last: Any

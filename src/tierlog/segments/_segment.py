@@ -52,7 +52,7 @@ class Segment(Slot):
 
     __slots__ = (
         *("_file", "_journal", "_root", "_promised", "_sync_lock", "_synced"),
-        *("buffer", "place", "put_held", "route", "writes"),
+        *("buffer", "place", "route", "writes"),
     )
 
     def __init__(self, root: Path, journal: Journal, route: Route, place: Place, due: float, limit: float) -> None:
@@ -63,7 +63,7 @@ class Segment(Slot):
         self._promised = 0
         self._synced = 0
         self.put = _closed
-        self.put_held: Callable[[bytes], int] | None = None
+        self.put_held = None
         self.key = route.key
         self.route = route
         self.place = place

@@ -144,8 +144,12 @@ class SegmentSink(Appender):
         segment.used = now
         if self._keep is not None:
             return self._keep(segment, event_line, route)
+        put = segment.put
+        if self._held_lines > 0:
+            self._held_lines -= 1
+            put = segment.put_held or put
         try:
-            written = segment.put(event_line)
+            written = put(event_line)
             if written != length:
                 segment.complete(event_line, written)
             segment.size += length
@@ -169,7 +173,6 @@ class SegmentSink(Appender):
             return  # who waits for the disk shares that
         if self.durability == "process" and self.writer == "append":
             self._held_lines = _HELD_LINES
-            self._keep = self._keep_held
         time.sleep(_PAUSE)
 
     def room_locked(self, route: Route) -> float:
@@ -318,19 +321,6 @@ class SegmentSink(Appender):
         if segment is not None:
             self._open[key] = self._last = segment
         return segment
-
-    def _keep_held(self, segment: Segment, line: bytes, _route: Route) -> None:
-        self._held_lines -= 1
-        if self._held_lines <= 0:
-            self._keep = None  # alone again, perhaps; if not, that is seen at once
-        put = segment.put_held or segment.put
-        try:
-            written = put(line)
-            if written != len(line):
-                segment.complete(line, written)
-            segment.size += len(line)
-        except OSError as e:
-            self._replacement(segment, line, e).write(line)
 
     def _keep_later(self, segment: Segment, line: bytes, route: Route) -> None:
         segment.buffer.append(line)
