@@ -5,6 +5,9 @@ nothing to test here: ``tox -e py312`` runs the other tests so.
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -300,6 +303,88 @@ def test_a_clock_that_fails(in_c):
 
     assert pipeline.stats()["accepted"] == 0
     assert "stopped" in pipeline.stats()["last_error"]
+
+
+@pytest.mark.parametrize("in_c", [True, False])
+def test_a_clock_in_fractions(in_c):
+    """
+    A clock that gives no whole numbers costs no record.
+    """
+    pipeline = made(in_c=in_c)
+    pipeline.clock = lambda: NOON * 1e6
+
+    for _ in range(2):
+        pipeline.emit(None, None, "info", "app", "now", None, None, None, None, None, None, None)
+
+    assert [line[:20] for line in lines(pipeline)] == [b'{"ts":%d,' % NOON] * 2
+    assert pipeline.stats()["dropped"] == {}
+
+
+class Promising(MemorySink):
+    """
+    A sink whose promise is none.
+    """
+
+    def write(self, event_line, route):
+        super().write(event_line, route)
+        return 1, 2
+
+
+@pytest.mark.parametrize("in_c", [True, False])
+def test_a_promise_that_is_none(in_c):
+    """
+    What can't be kept is counted; the line is written once.
+    """
+    pipeline = made(in_c=in_c, sink=Promising())
+
+    pipeline.event(NOON, EMPTY, "info", "app", "once")
+
+    assert len(lines(pipeline)) == 1
+    assert pipeline.stats()["sync_failures"] == 1
+
+
+@pytest.mark.parametrize("kind", [SegmentSink, PlainSegmentSink])
+def test_a_segment_that_ends_while_the_time_is_asked(tmp_path, kind):
+    """
+    A line goes to the next segment then.
+    """
+
+    def clock():
+        sink.end_build(OTHER_ULID)
+        return 0.0
+
+    sink = kind(tmp_path, monotonic=lambda: 0.0)
+    pipeline = made(in_c=kind is SegmentSink, sink=sink)
+    pipeline.event(NOON, BUILD, "info", "app", "first")
+    sink._monotonic = clock
+    for _ in range(3):
+        pipeline.event(NOON, BUILD, "info", "app", "next")
+    sink.close()
+
+    assert sum(path.read_bytes().count(b"\n") for path in tmp_path.rglob("*.ndjson")) == 4
+    assert pipeline.stats()["dropped"] == {}
+
+
+IMPORTED_AGAIN = """
+import sys
+import tierlog
+for name in [name for name in sys.modules if name.partition(".")[0] == "tierlog"]:
+    del sys.modules[name]
+import tierlog
+handler = tierlog.configure(sink={"type": "stream"}, process_events=False)
+for _ in range(2):
+    with tierlog.bound(req_id="req-7"):
+        tierlog.log_event("system", "log", "info", "again")
+"""
+
+
+def test_it_is_imported_again():
+    """
+    What was built is of use to those who imported it first; others don't read the ids of these.
+    """
+    done = subprocess.run([sys.executable, "-c", IMPORTED_AGAIN], capture_output=True, text=True, check=True)
+
+    assert (done.stdout + done.stderr).count('"reqId":"req-7"') == 2
 
 
 @pytest.mark.parametrize("writer", ["append", "mmap"])

@@ -14,6 +14,7 @@
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
 
+#include <limits.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -33,7 +34,7 @@
 #define ARGUMENTS 12      /* of emit() */
 #define ROUTE_KEY 5       /* where tierlog.envelope.Route has its key */
 
-static PyObject *dumps, *current, *trace_ids, *os_write, *modules;
+static PyObject *dumps, *current, *trace_ids, *os_write, *line_form, *modules;
 static PyObject *name_clean, *name_data, *name_heads, *name_src, *name_text, *name_tracing, *name_work_out;
 
 typedef struct {
@@ -276,8 +277,13 @@ static PyObject *joined(PyObject *ms, PyObject *head, long long number, const Pa
         return NULL;
     }
     long long ts = PyLong_AsLongLong(ms);
-    if (ts == -1 && PyErr_Occurred())
-        return NULL;
+    if (ts == -1 && PyErr_Occurred()) { /* a time that is no number of 64 bits */
+        PyErr_Clear();
+        PyObject *all = Py_BuildValue("(OOLOOO)", ms, head, number, source, message, body);
+        PyObject *shown = all != NULL ? PyNumber_Remainder(line_form, all) : NULL;
+        Py_XDECREF(all);
+        return shown;
+    }
     Py_ssize_t most = PyBytes_Size(head) + PyBytes_Size(source) + PyBytes_Size(message) + PyBytes_Size(body) + 2 * NUMBER_CHARS + 32;
     char *start = PyMem_Malloc((size_t)most);
     if (start == NULL)
@@ -291,6 +297,19 @@ static PyObject *joined(PyObject *ms, PyObject *head, long long number, const Pa
     PyObject *made = PyBytes_FromStringAndSize(start, out - start);
     PyMem_Free(start);
     return made;
+}
+
+/* Call a member, which may be taken away meanwhile; the arguments end with NULL, or are none. */
+static PyObject *called(PyObject *member, PyObject *first, PyObject *second)
+{
+    if (member == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "what belongs to a pipeline was taken away");
+        return NULL;
+    }
+    Py_INCREF(member);
+    PyObject *found = PyObject_CallFunctionObjArgs(member, first, second, NULL);
+    Py_DECREF(member);
+    return found;
 }
 
 /* Take the exception that was raised; it is whole. */
@@ -309,7 +328,7 @@ static PyObject *caught(void)
 /* Raise it again. */
 static void raise_again(PyObject *error)
 {
-    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(error)), Py_NewRef(error), PyException_GetTraceback(error));
 }
 
 /* Number a line and give it to the sink, for a caller who has the lock; return what the sink does, NULL if it is to be raised. */
@@ -317,10 +336,8 @@ static PyObject *written(Emitter *self, PyObject *ms, PyObject *head, PyObject *
 {
     PyObject *line = joined(ms, head, self->seq, parts), *commit = NULL;
     if (line != NULL) {
-        PyObject *sink_write = Py_NewRef(self->sink_write);
         self->seq++;
-        commit = PyObject_CallFunctionObjArgs(sink_write, line, route, NULL);
-        Py_DECREF(sink_write);
+        commit = called(self->sink_write, line, route);
     }
     if (commit == NULL) {
         PyObject *error = caught();
@@ -343,7 +360,7 @@ static int write_parts(Emitter *self, PyObject *ms, const Parts *parts)
 {
     PyObject *head = parts->head, *commit = NULL;
     if (self->acquire == NULL || self->release == NULL || self->sink_write == NULL || self->sink_meet == NULL
-        || self->deferred == NULL || !PyTuple_Check(head) || PyTuple_Size(head) < 2) {
+        || self->deferred == NULL || !PyList_Check(self->deferred) || !PyTuple_Check(head) || PyTuple_Size(head) < 2) {
         PyErr_SetString(PyExc_TypeError, "only a pipeline's lines can be written");
         return 0;
     }
@@ -372,13 +389,11 @@ static int write_parts(Emitter *self, PyObject *ms, const Parts *parts)
     int is_met = self->turn != turn; /* while this one was written, another thread came to the lock */
     if (done != NULL && !is_deferred && (commit != Py_None || PyList_Size(deferred) > 0)) {
         Py_DECREF(done);
-        done = PyObject_CallMethod((PyObject *)self, "_afterwards", "O", commit);
+        done = PyObject_CallMethod((PyObject *)self, "_afterwards", "(O)", commit);
     }
     if (done != NULL && !is_deferred && is_met) {
-        PyObject *meet = Py_NewRef(self->sink_meet);
         Py_DECREF(done);
-        done = PyObject_CallNoArgs(meet);
-        Py_DECREF(meet);
+        done = called(self->sink_meet, NULL, NULL);
     }
 
 end:
@@ -548,12 +563,13 @@ static PyObject *appended(Appender *self, Slot *slot, PyObject *line, double now
     slot->used = now;
     if (self->held_lines > 0)
         self->held_lines--;
-    if (count != NULL) {
-        done = PyLong_AsLongLong(count) == size ? Py_NewRef(Py_None) : PyObject_CallMethod((PyObject *)slot, "complete", "OO", line, count);
-        Py_DECREF(count);
+    long long taken = count != NULL ? PyLong_AsLongLong(count) : -1;
+    if (count != NULL && (taken != -1 || !PyErr_Occurred())) {
+        done = taken == size ? Py_NewRef(Py_None) : PyObject_CallMethod((PyObject *)slot, "complete", "OO", line, count);
         if (done != NULL)
             slot->size += size;
     }
+    Py_XDECREF(count);
     if (done == NULL && PyErr_ExceptionMatches(PyExc_OSError)) {
         PyObject *error = caught();
         done = PyObject_CallMethod((PyObject *)self, "_write_elsewhere", "OOO", slot, line, error);
@@ -585,7 +601,8 @@ static PyObject *write_locked(PyObject *given_self, PyObject *const *given, Py_s
         double seconds = now != NULL ? PyFloat_AsDouble(now) : -1.0;
         Py_DECREF(monotonic);
         Py_XDECREF(now);
-        is_usual = !PyErr_Occurred() && seconds < slot->due && (double)(slot->size + PyBytes_Size(line)) <= slot->limit;
+        /* The clock may be Python's, and what it runs may have ended the segment. */
+        is_usual = !PyErr_Occurred() && self->last == last && slot->put != NULL && seconds < slot->due && (double)(slot->size + PyBytes_Size(line)) <= slot->limit;
         if (is_usual)
             result = appended(self, slot, line, seconds);
         Py_DECREF(slot);
@@ -708,9 +725,9 @@ static PyObject *put_held(PyObject *fd, PyObject *line)
         PyErr_SetString(PyExc_TypeError, "a line is bytes");
         return NULL;
     }
-    long number = PyLong_AsLong(fd);
+    int number = (int)PyLong_AsLong(fd); /* held_put() has seen that it is one */
     Py_ssize_t size = PyBytes_Size(line);
-    long count = size <= MOST_HELD ? (long)write((int)number, PyBytes_AsString(line), (size_t)size) : -1;
+    long count = size <= MOST_HELD ? (long)write(number, PyBytes_AsString(line), (size_t)size) : -1;
     /* If not, os.write() does: what is larger, or again for its error, or after a signal. */
     return count >= 0 ? PyLong_FromLong(count) : PyObject_CallFunctionObjArgs(os_write, fd, line, NULL);
 }
@@ -725,8 +742,11 @@ PyDoc_STRVAR(held_put_doc,
 
 static PyObject *held_put(PyObject *module, PyObject *fd)
 {
-    if (!PyLong_Check(fd)) {
-        PyErr_SetString(PyExc_TypeError, "a file is known by its number");
+    (void)module;
+    long number = PyLong_AsLong(fd);
+    if (number < 0 || number > INT_MAX) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "that is no open file");
         return NULL;
     }
     return PyCFunction_New(&put_held_definition, fd);
@@ -767,7 +787,7 @@ PyMODINIT_FUNC PyInit__speedups(void)
 {
     if ((dumps = imported("orjson", "dumps")) == NULL || (current = imported("tierlog.context", "current")) == NULL
         || (trace_ids = imported("tierlog.tracing", "trace_ids")) == NULL || (os_write = imported("os", "write")) == NULL
-        || (modules = PyImport_GetModuleDict()) == NULL)
+        || (line_form = imported("tierlog.ndjson", "LINE")) == NULL || (modules = PyImport_GetModuleDict()) == NULL)
         return NULL;
     Py_INCREF(modules);
     name_clean = PyUnicode_InternFromString("clean");
@@ -782,7 +802,7 @@ PyMODINIT_FUNC PyInit__speedups(void)
         return NULL;
     PyObject *module = PyModule_Create(&definition);
     if (module != NULL
-        && (!added(module, "Emitter", &emitter_spec) || !added(module, "Appender", &appender_spec)
+        && (PyModule_AddObjectRef(module, "current", current) < 0 || !added(module, "Emitter", &emitter_spec) || !added(module, "Appender", &appender_spec)
             || (slot_type = (PyTypeObject *)added(module, "Slot", &slot_spec)) == NULL))
         Py_CLEAR(module);
     return module;

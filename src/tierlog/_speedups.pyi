@@ -6,6 +6,8 @@ from tierlog.envelope import Route
 from tierlog.parts import Parts
 from tierlog.typing import Clock, Commit
 
+def current() -> Context: ...
+
 class Emitter:
     clock: Clock
     _acquire: Callable[[], object]

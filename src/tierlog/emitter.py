@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tierlog.context import Context
+from tierlog.context import Context, current
 from tierlog.envelope import Route
 from tierlog.ndjson import LINE
 from tierlog.parts import Parts
@@ -128,5 +128,9 @@ class PlainEmitter:
 
 try:
     from tierlog._speedups import Emitter
-except ImportError:  # there was no C compiler
+    from tierlog._speedups import current as known
+
+    if known is not current:
+        raise ImportError("another interpreter's")  # noqa: TRY301 -- as good as not there
+except ImportError:  # or there was no C compiler
     Emitter = PlainEmitter  # type: ignore[misc, assignment]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tierlog.context import current
 from tierlog.envelope import Route
 from tierlog.typing import Commit
 
@@ -54,5 +55,9 @@ class PlainAppender:
 
 try:
     from tierlog._speedups import Appender, Slot
-except ImportError:  # there was no C compiler
+    from tierlog._speedups import current as known
+
+    if known is not current:
+        raise ImportError("another interpreter's")  # noqa: TRY301 -- as good as not there
+except ImportError:  # or there was no C compiler
     Appender, Slot = PlainAppender, PlainSlot  # type: ignore[misc, assignment]

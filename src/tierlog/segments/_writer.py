@@ -158,7 +158,9 @@ class SegmentSink(Appender):
         return None
 
     def _write_elsewhere(self, segment: Segment, line: bytes, error: OSError) -> None:
-        self._replacement(segment, line, error).write(line)
+        replacement = self._replacement(segment, line, error)
+        replacement.write(line)
+        replacement.size += len(line)
 
     def meet(self) -> None:
         """
@@ -346,7 +348,9 @@ class SegmentSink(Appender):
             segment.write(batch)
         except OSError as e:
             try:
-                self._replacement(segment, batch, e).write(batch)
+                replacement = self._replacement(segment, batch, e)
+                replacement.write(batch)
+                replacement.size += len(batch)
             except OSError as final:
                 self._lost(lines, final)
 
