@@ -13,7 +13,7 @@ from typing import Any
 from tierlog.context import Context, current
 from tierlog.envelope import Route
 from tierlog.ndjson import LINE
-from tierlog.parts import Parts
+from tierlog.parts import Parts, Preparer
 from tierlog.typing import Clock, Commit
 
 
@@ -27,9 +27,15 @@ class PlainEmitter:
 
     Attributes:
         clock: Returns nanoseconds since the epoch.
+
+        now_ms: Returns its time in milliseconds.
+
+        preparer: Works out the parts of lines.
     """
 
     clock: Clock
+    now_ms: Callable[[], int]
+    preparer: Preparer
     _lock: Any
     _acquire: Callable[[], object]
     _release: Callable[[], object]
@@ -39,7 +45,7 @@ class PlainEmitter:
     _sink_meet: Callable[[], object]
     _seq: int
     _is_writing: bool
-    _work_out: Callable[..., None]
+    _salvage: Callable[[int | None, str, Any, Any, Exception], None]
     _defer: Callable[[int, Parts], None]
     _lost: Callable[[bytes, Route, BaseException], None]
     _afterwards: Callable[[Commit | None], None]
@@ -91,7 +97,14 @@ class PlainEmitter:
 
             named_src: Its source, whatever the context says.
         """
-        self._work_out(ms, context, lvl, src, msg, args, extra, data, tier, kind, fields, named_src)
+        try:
+            ms = self.now_ms() if ms is None else ms
+            context = current() if context is None else context
+            parts = self.preparer.parts(ms, context, lvl, src, msg, args, extra, data, tier, kind, fields, named_src)
+            if parts is not None:
+                self._write(ms, parts)
+        except Exception as e:  # noqa: BLE001 -- a log call never raises
+            self._salvage(ms, lvl, msg, extra if data is None else data, e)
 
     def _write(self, ms: int, parts: Parts) -> None:
         """

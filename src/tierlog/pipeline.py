@@ -16,7 +16,7 @@ from typing import Any
 
 from tierlog import _fork
 from tierlog.context import EMPTY, Context, current
-from tierlog.emitter import Emitter
+from tierlog.emitter import Emitter, PlainEmitter
 from tierlog.envelope import Route
 from tierlog.extra import LAST_STANDARD, STANDARD_COUNT, extras, with_more
 from tierlog.filter import Stamp
@@ -181,29 +181,7 @@ class Pipeline(Emitter):
 
     # -- on the way ----------------------------------------------------------------
 
-    def _work_out(
-        self,
-        ms: int | None,
-        context: Context | None,
-        lvl: str,
-        src: str,
-        msg: Any,
-        args: Any,
-        extra: Mapping[Any, Any] | None,
-        data: Any,
-        tier: str | None,
-        kind: str | None,
-        fields: Mapping[str, Any] | None,
-        named_src: Any,
-    ) -> None:
-        try:
-            ms = self.now_ms() if ms is None else ms
-            context = current() if context is None else context
-            parts = self.preparer.parts(ms, context, lvl, src, msg, args, extra, data, tier, kind, fields, named_src)
-            if parts is not None:
-                self._write(ms, parts)
-        except Exception as e:  # noqa: BLE001 -- a log call never raises
-            self._salvage(ms, lvl, msg, extra if data is None else data, e)
+    _work_out = PlainEmitter.emit  # what the part in C leaves to Python
 
     def _defer(self, ms: int, parts: Parts) -> None:
         self._deferred.append((self._generation + 1, ms, parts))
